@@ -1,0 +1,284 @@
+"""Planning graphs: adjacency, reachability, correct next nodes, paths.
+
+A node is an integer ``0 .. n-1``.  ``adjacency[j, k]`` says that the step from
+``j`` to ``k`` is legal; ``reachability[i, k]`` says that target ``i`` can be
+reached from ``k``.  All quantities are dimensionless.
+
+Source: Wang et al., arXiv 2509.22613, section 3 (setting).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+
+
+class InputError(ValueError):
+    """Bad input, refused before any work starts.
+
+    Names the argument, what was expected and what came instead, so that the
+    message alone is enough to mend the call.
+    """
+
+    def __init__(self, argument: str, expected: str, got: object):
+        self.argument = argument
+        super().__init__(f"{argument}: expected {expected}, got {got}")
+
+
+class GraphError(InputError):
+    """The adjacency matrix, the graph's name or its file does not describe a planning graph."""
+
+
+class PlanningGraph:
+    """A directed graph without self-loops whose nodes are the tokens of a planning task.
+
+    Parameters
+    ----------
+    adjacency
+        Square matrix of shape ``(n, n)``, ``n >= 2``, entries 0/1 or bool,
+        zero diagonal; ``adjacency[j, k]`` is the legal step ``j -> k``.
+    name
+        How the graph is named in records; see :func:`parse_graph`.
+    labels
+        One label a node (for Blocksworld the state); the node's number if not given.
+
+    Raises
+    ------
+    GraphError
+        If the matrix is not square, empty, smaller than 2, has entries other
+        than 0 and 1 (NaN included) or a self-loop.
+    """
+
+    def __init__(self, adjacency: object, name: str = "unnamed", labels: Sequence | None = None):
+        a = np.asarray(adjacency)
+        if a.ndim != 2 or a.shape[0] != a.shape[1]:
+            raise GraphError("adjacency", "a square matrix", f"an array of shape {a.shape}")
+        if a.shape[0] < 2:
+            raise GraphError("adjacency", "at least 2 nodes", f"{a.shape[0]}")
+        if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
+            raise GraphError("adjacency", "entries 0 and 1 only", "other values (or NaN)")
+        a = a.astype(bool)
+        loops = np.flatnonzero(a.diagonal())
+        if loops.size:
+            raise GraphError("adjacency", "no self-loops", f"one at node {loops[0]}")
+        if labels is not None and len(labels) != len(a):
+            raise GraphError("labels", f"{len(a)} labels", f"{len(labels)}")
+        a.setflags(write=False)
+        self.adjacency = a  # (n, n) bool
+        self.n = len(a)
+        self.name = name
+        self.labels = tuple(range(self.n)) if labels is None else tuple(labels)
+
+    def __repr__(self) -> str:
+        return f"PlanningGraph({self.name!r}, n={self.n}, edges={int(self.adjacency.sum())})"
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph, name: str = "networkx") -> PlanningGraph:
+        """Make a planning graph of a networkx graph; an undirected edge counts both ways.
+
+        Nodes keep the graph's own order and their names as labels.
+        """
+        if graph.number_of_nodes() == 0:
+            raise GraphError("graph", "at least 2 nodes", "0")
+        nodes = list(graph.nodes)
+        matrix = nx.to_numpy_array(graph, nodelist=nodes, weight=None)
+        return cls(matrix > 0, name=name, labels=nodes)
+
+    def to_networkx(self) -> nx.DiGraph:
+        """Return the same graph for networkx, nodes ``0 .. n-1``."""
+        return nx.from_numpy_array(self.adjacency, create_using=nx.DiGraph, edge_attr=None)
+
+    @cached_property
+    def reachability(self) -> np.ndarray:
+        """Shape ``(n, n)`` bool: ``reachability[i, k]`` iff target ``i`` is reachable from ``k``.
+
+        Warshall's closure on rows packed eight nodes to the byte: about
+        ``n**3 / 8`` bit operations, and ``n**2 / 8`` bytes of memory.
+        """
+        rows = np.packbits(self.adjacency | np.eye(self.n, dtype=bool), axis=1)  # (n, n/8)
+        for k in range(self.n):
+            through_k = (rows[:, k >> 3] >> (7 - (k & 7))) & 1
+            rows[through_k.astype(bool)] |= rows[k]
+        reach = np.unpackbits(rows, axis=1, count=self.n).astype(bool).T.copy()
+        reach.setflags(write=False)
+        return reach
+
+    @cached_property
+    def is_acyclic(self) -> bool:
+        """Whether the graph has no directed cycle."""
+        mutual = self.reachability & self.reachability.T
+        return int(mutual.sum()) == self.n
+
+    def correct_next(self, targets: object, nodes: object) -> np.ndarray:
+        """Correct-next mask: for each (target ``i``, current ``j``) the set ``C(i, j)``.
+
+        Parameters
+        ----------
+        targets, nodes
+            Integer arrays of one shape (or broadcastable), values ``0 .. n-1``.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape ``(*batch, n)`` bool: ``[..., k]`` iff ``j -> k`` is legal and
+            ``i`` is reachable from ``k``.  Only the rows asked for are built:
+            no array of ``n**3`` entries.
+        """
+        return self.adjacency[np.asarray(nodes)] & self.reachability[np.asarray(targets)]
+
+    def reachable_pairs(self) -> np.ndarray:
+        """All problems: shape ``(m, 2)`` int64, rows ``(source, target)``, ``source != target``."""
+        targets, sources = np.nonzero(self.reachability & ~np.eye(self.n, dtype=bool))
+        order = np.lexsort((targets, sources))
+        return np.stack([sources[order], targets[order]], axis=1)
+
+    def _horizon(self, horizon: int | None) -> int:
+        if horizon is None:
+            if not self.is_acyclic:
+                raise GraphError("horizon", "a number of steps (the graph has cycles)", "None")
+            return self.n - 1
+        if horizon < 1:
+            raise GraphError("horizon", "at least 1 step", horizon)
+        return horizon
+
+    def path_counts(self, target: int, horizon: int | None = None) -> list[int]:
+        """Exact number of correct paths to ``target`` from each node, at most ``horizon`` steps.
+
+        A correct path stops at its first visit of the target.  On a graph with
+        cycles a path may revisit nodes, so a horizon is required there.
+        """
+        steps = self._horizon(horizon)
+        followers = [np.flatnonzero(row).tolist() for row in self.adjacency]
+        counts = [int(j == target) for j in range(self.n)]  # paths of at most 0 steps
+        for _ in range(steps):
+            counts = [
+                1 if j == target else sum(counts[k] for k in followers[j]) for j in range(self.n)
+            ]
+        return counts
+
+    def correct_paths(
+        self, source: int, target: int, horizon: int | None = None
+    ) -> Iterator[tuple[int, ...]]:
+        """Enumerate the correct paths from ``source`` to ``target``, depth first.
+
+        Each path includes both ends and visits the target once, at its end.
+        Dead ends are never entered: every branch can still reach the target.
+        """
+        steps = self._horizon(horizon)
+
+        def walk(path: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+            if path[-1] == target:
+                yield path
+            elif len(path) <= steps:
+                for k in np.flatnonzero(self.correct_next(target, path[-1])).tolist():
+                    yield from walk((*path, k))
+
+        if source != target:
+            yield from walk((source,))
+
+
+def erdos_renyi(n: int, p: float, acyclic: bool, seed: int) -> PlanningGraph:
+    """Random digraph: each ordered pair is an edge with probability ``p``, independently.
+
+    With ``acyclic`` only the pairs ``j < k`` can be edges (as in ALPINE,
+    arXiv 2405.09220), so the node order is a topological order.
+
+    Raises
+    ------
+    GraphError
+        If ``n < 2`` or ``p`` lies outside ``[0, 1]``.
+    """
+    if n < 2:
+        raise GraphError("n", "at least 2", n)
+    if not 0 <= p <= 1:
+        raise GraphError("p", "a probability in [0, 1]", p)
+    adjacency = np.random.default_rng(seed).random((n, n)) < p
+    np.fill_diagonal(adjacency, False)
+    if acyclic:
+        adjacency = np.triu(adjacency)
+    kind = "acyclic" if acyclic else "cyclic"
+    return PlanningGraph(adjacency, name=f"er:n={n},p={p:g},{kind},seed={seed}")
+
+
+def blocksworld(blocks: int) -> PlanningGraph:
+    """Blocksworld from its rules: a state is a set of stacks, a legal move is an edge.
+
+    A move takes the top block of one stack and puts it on another stack or on
+    the table.  3 blocks have 13 states, 4 have 73, 5 have 501.  A label is the
+    state: a sorted tuple of stacks, each from the table upwards, e.g.
+    ``('A', 'CB')``.
+    """
+    if not 1 < blocks <= 7:
+        raise GraphError("blocks", "2 to 7 blocks", blocks)
+    start = tuple("ABCDEFG"[:blocks])
+    number = {start: 0}
+    edges = []
+    queue = [start]
+    for state in queue:  # grows while it is read: breadth-first
+        for moved in _moves(state):
+            if moved not in number:
+                number[moved] = len(number)
+                queue.append(moved)
+            edges.append((number[state], number[moved]))
+    adjacency = np.zeros((len(number), len(number)), dtype=bool)
+    adjacency[tuple(np.array(edges).T)] = True
+    return PlanningGraph(adjacency, name=f"blocksworld:{blocks}", labels=queue)
+
+
+def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for a, stack in enumerate(state):
+        rest, block = stack[:-1], stack[-1]
+        others = [s for b, s in enumerate(state) if b != a]
+        if rest:  # onto the table; a block that stands there alone has nowhere to move on it
+            yield tuple(sorted([*others, rest, block]))
+        for b in range(len(others)):
+            onto = others[:b] + [others[b] + block] + others[b + 1 :]
+            yield tuple(sorted(onto + [rest] * bool(rest)))
+
+
+GRAMMAR = (
+    "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), 'blocksworld:4', "
+    "or a file ending in .graphml or .edgelist"
+)
+
+
+def parse_graph(spec: str) -> PlanningGraph:
+    """Make a graph from its name, the one grammar used everywhere.
+
+    ``er:n=100,p=0.15,acyclic,seed=0``, ``blocksworld:4``, or the path of a
+    GraphML (``.graphml``) or edge-list (``.edgelist``, ``.txt``) file.
+
+    Raises
+    ------
+    GraphError
+        If the name does not follow the grammar or the file cannot be read.
+    """
+    kind, _, rest = spec.partition(":")
+    try:
+        if kind == "er":
+            fields = dict(
+                part.split("=", 1) if "=" in part else (part, "") for part in rest.split(",")
+            )
+            if len(fields) == 4 and set(fields) - {"acyclic", "cyclic"} == {"n", "p", "seed"}:
+                return erdos_renyi(
+                    int(fields["n"]), float(fields["p"]), "acyclic" in fields, int(fields["seed"])
+                )
+        elif kind == "blocksworld" and re.fullmatch(r"\d+", rest):
+            return blocksworld(int(rest))
+        elif spec.endswith((".graphml", ".edgelist", ".txt")):
+            reader = nx.read_graphml if spec.endswith(".graphml") else _read_edge_list
+            return PlanningGraph.from_networkx(reader(spec), name=Path(spec).name)
+    except InputError:
+        raise
+    except (OSError, ValueError, nx.NetworkXException, SyntaxError) as error:
+        raise GraphError("graph", GRAMMAR, f"{spec!r} ({error})") from error
+    raise GraphError("graph", GRAMMAR, repr(spec))
+
+
+def _read_edge_list(path: str) -> nx.DiGraph:
+    return nx.read_edgelist(path, create_using=nx.DiGraph, data=False)

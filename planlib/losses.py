@@ -1,0 +1,99 @@
+"""The three losses as pure functions of what a model said and what happened.
+
+Each returns one loss a sequence, shape ``(B,)``; the trainer picks the divisor.
+Log-probabilities and action values come with shape ``(B, S)``, ``S = L - 1``
+steps, and are zero off the path, so the prompt and the padding carry no loss.
+
+Source: Wang et al., arXiv 2509.22613, section 3, the losses of SFT, policy
+gradient and Q-learning.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def path_log_probs(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
+    """Log-probability of each chosen token: shape ``(B, S)``, zero off the path.
+
+    Parameters
+    ----------
+    tokens
+        Shape ``(B, L)``.
+    steps
+        Shape ``(B, L-1)`` bool: the steps of the path (:func:`planlib.task.path_steps`).
+    """
+    # Sequences that begin alike ask for the same prediction: make it once a prefix.
+    chosen = tokens[:, 1:][steps]  # (M,)
+    keys = prefix_keys(tokens)[:, :-1][steps]  # (M,)
+    prefixes, of_step = torch.unique(keys, return_inverse=True)  # (U,), (M,)
+    flat = steps.flatten().nonzero()[:, 0]  # (M,)
+    example = torch.empty_like(prefixes).scatter_(0, of_step, flat)  # one step a prefix
+    where = torch.zeros(steps.numel(), dtype=torch.bool).index_fill_(0, example, True)
+    row = torch.empty_like(prefixes)
+    row[example.argsort()] = torch.arange(len(row))  # the model answers in reading order
+    logits = model(tokens, F.pad(where.view_as(steps), (0, 1)))  # (U, n+1)
+    table = logits.log_softmax(-1)
+    taken = table.flatten()[row[of_step] * table.shape[1] + chosen]  # (M,)
+    return torch.zeros_like(steps, dtype=taken.dtype).masked_scatter(steps, taken)
+
+
+def prefix_keys(tokens: Tensor) -> Tensor:
+    """Hash each prefix to 64 bits: shape ``(B, L)`` int64, equal where the prefixes are.
+
+    A sum of tokens times fixed odd numbers, one a position: two different
+    prefixes of a batch of a million collide with probability below 1e-6.
+    """
+    position = torch.arange(1, tokens.shape[1] + 1)
+    mixed = position * -7046029254386353131  # splitmix64, wrapping in int64
+    mixed = (mixed ^ (mixed >> 30)) * -4658895280553007687
+    mixed = (mixed ^ (mixed >> 27)) * -7723592293110705685
+    return ((tokens + 1) * ((mixed ^ (mixed >> 31)) | 1)).cumsum(1)
+
+
+def sft(log_probs: Tensor) -> Tensor:
+    r"""Supervised fine-tuning: ``-sum_m log u_m[u_{m+1}]`` of each sequence, shape ``(B,)``."""
+    return -log_probs.sum(1)
+
+
+def policy_gradient(
+    log_probs: Tensor,
+    returns: Tensor,
+    base_log_probs: Tensor | None = None,
+    kl_weight: float = 0.0,
+) -> Tensor:
+    r"""REINFORCE with a per-token KL penalty to a base model, shape ``(B,)``.
+
+    ``-sum_m ( R log u_m - lambda log u_m {log(u_m / base_m)} )``, where ``{.}``
+    carries no gradient.  This sign makes the KL term a penalty.
+
+    Parameters
+    ----------
+    log_probs, base_log_probs
+        Shape ``(B, S)``; the base is needed when ``kl_weight`` is not 0.
+    returns
+        Shape ``(B,)``: the outcome reward ``r [correct] + p`` of each sequence.
+    """
+    weights = returns[:, None].to(log_probs).expand_as(log_probs)  # (B, S)
+    if kl_weight:
+        weights = weights - kl_weight * (log_probs - base_log_probs).detach()
+    return -(weights * log_probs).sum(1)
+
+
+def q_learning(q_tm1: Tensor, r_t: Tensor, max_q_t: Tensor, discount_t: Tensor) -> Tensor:
+    r"""One-step squared Bellman error summed over the path, shape ``(B,)``.
+
+    ``sum_m ( q_m - r_m - discount_m {max_k q_{m+1}[k]} )^2``, the bootstrap
+    without gradient.
+
+    Parameters
+    ----------
+    q_tm1
+        Value of the step taken, shape ``(B, S)``.
+    r_t, max_q_t, discount_t
+        Reward, largest next value over the nodes, and discount (0 where the
+        episode ends), all ``(B, S)`` and zero off the path.
+    """
+    return (q_tm1 - r_t - discount_t * max_q_t.detach()).square().sum(1)

@@ -1,0 +1,135 @@
+"""Metrics of trained models: accuracy, reasons of failures, diversity, adjacency read-out.
+
+Source: Wang et al., arXiv 2509.22613, section 5 and appendix; the entropy and
+the divergence from uniform are ours, since a count of paths saturates on small
+graphs.  Entropies and divergences are in nats.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from planlib.graph import PlanningGraph
+from planlib.rollout import sample
+from planlib.task import Outcome, check_problems, check_sequences, prompts
+
+
+def outcomes(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    generator: torch.Generator,
+    **sampling: object,
+) -> dict[str, float]:
+    """Share of each :class:`planlib.task.Outcome` among generated sequences, by its lower-case name.
+
+    Keyword arguments go to :func:`planlib.rollout.sample`.
+    """
+    tokens = sample(model, check_problems(graph, pairs), generator, **sampling)
+    found = check_sequences(graph, tokens)
+    return {reason.name.lower(): float((found == reason).mean()) for reason in Outcome}
+
+
+def accuracy(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    generator: torch.Generator,
+    **sampling: object,
+) -> float:
+    """Share of correct sequences; keyword arguments go to :func:`planlib.rollout.sample`."""
+    return outcomes(model, graph, pairs, generator, **sampling)["correct"]
+
+
+def distinct_paths(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    generator: torch.Generator,
+    samples: int = 100,
+    **sampling: object,
+) -> np.ndarray:
+    """Number of distinct correct paths among ``samples`` samples of each problem: shape ``(m,)``.
+
+    The paper's diversity is its mean.
+    """
+    problems = check_problems(graph, pairs)
+    tokens = sample(model, problems, generator, samples=samples, **sampling).numpy()
+    correct = np.flatnonzero(check_sequences(graph, tokens) == Outcome.CORRECT)
+    rows = np.unique(np.column_stack([correct // samples, tokens[correct]]), axis=0)
+    return np.bincount(rows[:, 0], minlength=len(problems))
+
+
+@torch.no_grad()
+def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor:
+    """Logits over the nodes after the prompt ``j i j``: shape ``(m, n)``."""
+    start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1)))
+    last = torch.zeros(start.shape, dtype=torch.bool)
+    last[:, -1] = True
+    return torch.cat([model(p, w) for p, w in zip(start.split(4096), last.split(4096), strict=True)])[
+        :, : model.n
+    ]
+
+
+def row_entropy(model: nn.Module, targets: object, nodes: object) -> np.ndarray:
+    """Entropy of the next-node distribution in each (target, current), in nats: shape ``(m,)``."""
+    log_probs = next_node_logits(model, targets, nodes).double().log_softmax(-1)
+    return torch.special.entr(log_probs.exp()).sum(-1).numpy()
+
+
+def divergence_from_uniform(
+    model: nn.Module, graph: PlanningGraph, targets: object, nodes: object
+) -> np.ndarray:
+    """``KL(U_C || pi)`` in each (target, current), in nats: shape ``(m,)``.
+
+    ``U_C`` is uniform over the correct next nodes; rows without any give NaN.
+    """
+    correct = torch.as_tensor(graph.correct_next(targets, nodes))
+    log_probs = next_node_logits(model, targets, nodes).double().log_softmax(-1)
+    size = correct.sum(-1)
+    cross = -torch.where(correct, log_probs, 0.0).sum(-1) / size
+    return (cross - size.log()).numpy()
+
+
+def adjacency_scores(model: nn.Module) -> np.ndarray:
+    """Read the graph out of a model: logits of ``j -> k`` averaged over the targets ``i != j``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(n, n)``; the diagonal is NaN.
+    """
+    n = model.n
+    scores = np.full((n, n), np.nan)
+    for j in range(n):
+        targets = np.delete(np.arange(n), j)
+        logits = next_node_logits(model, targets, np.full(n - 1, j)).double()
+        others = np.delete(np.arange(n), j)
+        scores[j, others] = logits[:, others].mean(0).numpy()
+    return scores
+
+
+def best_threshold(scores: np.ndarray, adjacency: np.ndarray) -> dict[str, float]:
+    """Precision, recall and threshold of the read-out whose F1 score is the largest."""
+    off = ~np.eye(len(adjacency), dtype=bool)
+    order = np.argsort(-scores[off], kind="stable")
+    hits = np.cumsum(adjacency[off][order])
+    kept = np.arange(1, len(hits) + 1)
+    f1 = 2 * hits / (kept + hits[-1])
+    best = int(f1.argmax())
+    return {
+        "precision": float(hits[best] / kept[best]),
+        "recall": float(hits[best] / hits[-1]),
+        "threshold": float(scores[off][order][best]),
+    }
+
+
+def edge_ranks(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
+    """Rank of each edge's score in its row (1 is the highest), in the order of ``nonzero``."""
+    filled = np.where(np.isnan(scores), -np.inf, scores)
+    ranks = (-filled).argsort(axis=1, kind="stable").argsort(axis=1) + 1
+    return ranks[np.nonzero(adjacency)]
+
+

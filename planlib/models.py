@@ -1,0 +1,278 @@
+"""Three models of the next token behind one interface.
+
+Every model maps tokens of shape ``(B, L)`` to logits of shape ``(B, L, n+1)``:
+position ``m`` predicts token ``m + 1`` among the ``n`` nodes and the end token.
+Padding is an input only and never predicted.  For sampling, :meth:`start` reads
+the prompts and :meth:`step` one token at a time, both with a cache.
+
+Source: Wang et al., arXiv 2509.22613, section 3 (Assumption 3.1) and 5.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from planlib.graph import InputError
+
+
+class _TargetCurrentModel(nn.Module):
+    """Logits that depend on the target and the current node alone (Assumption 3.1).
+
+    At the target the end token is certain: in the tabular theory an episode ends
+    when the target is generated, so the rows ``f(i, i)`` are never used.
+    """
+
+    def __init__(self, n: int):
+        super().__init__()
+        if n < 2:
+            raise InputError("n", "at least 2 nodes", n)
+        self.n = n
+
+    def rows(self, targets: Tensor, nodes: Tensor) -> Tensor:
+        """Return the logits ``f(i, j)`` over the nodes, shape ``(*batch, n)``."""
+        raise NotImplementedError
+
+    def _logits(self, targets: Tensor, nodes: Tensor) -> Tensor:
+        current = nodes.clamp(max=self.n - 1)  # positions after the end are never used
+        f = self.rows(targets, current)  # (*batch, n)
+        at_target = (nodes == targets).unsqueeze(-1)  # (*batch, 1)
+        # 1 is also the value that Q-learning gives the end token at the target (our choice)
+        end = torch.where(at_target, 1.0, -torch.inf).to(f)
+        return torch.cat([f.masked_fill(at_target, -torch.inf), end], dim=-1)  # (*batch, n+1)
+
+    def forward(self, tokens: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return logits ``(B, L, n+1)`` for tokens ``(B, L)``, or ``(M, n+1)`` at ``where``."""
+        targets = tokens[:, 1:2].expand_as(tokens)  # (B, L)
+        if where is not None:
+            targets, tokens = targets[where], tokens[where]  # (M,)
+        return self._logits(targets, tokens)
+
+    def start(self, prompts: Tensor, max_length: int) -> tuple[Tensor, Tensor]:
+        """Read prompts ``(B, 3)``: logits ``(B, n+1)`` of the next token, and the targets as cache."""
+        return self._logits(prompts[:, 1], prompts[:, -1]), prompts[:, 1]
+
+    def step(self, tokens: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
+        """Read one token a row ``(B,)``: logits ``(B, n+1)`` of the next, and the cache."""
+        return self._logits(cache, tokens), cache
+
+    @staticmethod
+    def select(cache: Tensor, rows: Tensor) -> Tensor:
+        """Keep some rows of a cache."""
+        return cache[rows]
+
+
+class TabularModel(_TargetCurrentModel):
+    """Free logits ``f(i, j)[k]``, shape ``(n, n, n)``: target, current, next (zeros at first)."""
+
+    def __init__(self, n: int, dtype: torch.dtype = torch.float64):
+        super().__init__(n)
+        self.f = nn.Parameter(torch.zeros(n, n, n, dtype=dtype))
+
+    def rows(self, targets: Tensor, nodes: Tensor) -> Tensor:
+        """Return ``f(i, j)``, shape ``(*batch, n)``."""
+        return self.f[targets, nodes]
+
+
+class LinearTransformer(_TargetCurrentModel):
+    """Logits ``f(i, j)[k] = WM[j, k] + WV[i, k]`` (Theorem 5.3), both of shape ``(n, n)``."""
+
+    def __init__(self, n: int, dtype: torch.dtype = torch.float64):
+        super().__init__(n)
+        self.wm = nn.Parameter(torch.zeros(n, n, dtype=dtype))
+        self.wv = nn.Parameter(torch.zeros(n, n, dtype=dtype))
+
+    def rows(self, targets: Tensor, nodes: Tensor) -> Tensor:
+        """Return ``WM[j] + WV[i]``, shape ``(*batch, n)``."""
+        return self.wm[nodes] + self.wv[targets]
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Size of a transformer.
+
+    Attributes
+    ----------
+    n
+        Number of nodes.
+    layers, heads, width
+        One layer, one head and 120 in the paper; ``heads`` divides ``width``.
+    max_length
+        Longest sequence, in tokens: the number of learned positions.
+    """
+
+    n: int
+    layers: int = 1
+    heads: int = 1
+    width: int = 120
+    max_length: int = 48
+
+    def __post_init__(self):
+        for name, least in (("n", 2), ("layers", 1), ("heads", 1), ("width", 1), ("max_length", 4)):
+            if getattr(self, name) < least:
+                raise InputError(name, f"at least {least}", getattr(self, name))
+        if self.width % self.heads:
+            raise InputError("heads", f"a divisor of width {self.width}", self.heads)
+
+
+class _Block(nn.Module):
+    """Pre-norm attention and a GELU MLP of width ``4 * width``."""
+
+    def __init__(self, config: TransformerConfig):
+        super().__init__()
+        d = config.width
+        self.heads = config.heads
+        self.norm_attention = nn.LayerNorm(d)
+        self.query, self.key, self.value = (nn.Linear(d, d) for _ in range(3))
+        self.out = nn.Linear(d, d)
+        self.norm_mlp = nn.LayerNorm(d)
+        self.up = nn.Linear(d, 4 * d)
+        self.down = nn.Linear(4 * d, d)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        h = self.norm_attention(x)  # (..., d)
+        return self.query(h), self.key(h), self.value(h)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, future: Tensor) -> Tensor:
+        """Mix values ``(B, Lk, d)`` for queries ``(B, Lq, d)``; ``future`` is 0 or -inf."""
+        if self.heads == 1:
+            scores = torch.baddbmm(future, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5)
+            return scores.softmax(-1) @ v  # (B, Lq, d)
+        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
+        mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=future)  # (B, H, Lq, d/H)
+        return mixed.transpose(1, 2).flatten(2)  # (B, Lq, d)
+
+    def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
+        x = x + self.out(mixed)  # (..., d)
+        return x + self.down(F.gelu(self.up(self.norm_mlp(x))))
+
+
+class Transformer(nn.Module):
+    """Decoder-only transformer with learned positions.
+
+    A node is one token; the input knows padding as well, the output does not.
+
+    Raises
+    ------
+    InputError
+        If a sequence is longer than ``config.max_length``.
+    """
+
+    def __init__(self, config: TransformerConfig, generator: torch.Generator | None = None):
+        super().__init__()
+        self.config = config
+        self.n = config.n
+        self.token = nn.Embedding(config.n + 2, config.width)
+        self.position = nn.Embedding(config.max_length, config.width)
+        self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.n + 1, bias=False)
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if parameter.ndim == 2:
+                    nn.init.normal_(parameter, std=0.02, generator=generator)
+                elif name.endswith("bias"):
+                    parameter.zero_()
+
+    def forward(self, tokens: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return logits ``(B, L, n+1)`` for tokens ``(B, L)``, or ``(M, n+1)`` at ``where``.
+
+        ``where``, shape ``(B, L)`` bool, marks the positions to predict from: the
+        last MLP and the head run on those alone.
+        """
+        return self._read(tokens, where, [])
+
+    def _embed(self, tokens: Tensor, at: int) -> tuple[Tensor, Tensor]:
+        """Return rows ``(N, d)`` and the index ``(B, L)`` of each token's row among them.
+
+        The rows are every token at every place when that is fewer than the
+        batch has tokens: the first layer then projects each only once.
+        """
+        b, length = tokens.shape
+        places = self.position.weight[at : at + length]  # (L, d)
+        if len(self.token.weight) < b:
+            rows = (places[:, None] + self.token.weight).flatten(0, 1)  # (L*(n+2), d)
+            return rows, tokens + torch.arange(length) * len(self.token.weight)
+        rows = (self.token(tokens) + places).flatten(0, 1)  # (B*L, d)
+        return rows, torch.arange(b * length).view(b, length)
+
+    def _read(self, tokens: Tensor, where: Tensor | None, cache: list, at: int = 0) -> Tensor:
+        length = tokens.shape[1]
+        self._check_length(at + length)
+        rows, index = self._embed(tokens, at)  # (N, d), (B, L)
+        future = torch.full((length, at + length), -torch.inf, dtype=rows.dtype).triu(at + 1)
+        for layer, block in enumerate(self.blocks):
+            q, k, v = (F.embedding(index, part) for part in block.project(rows))  # (B, L, d)
+            if cache:
+                memory = cache[layer]  # (B, max_length, 2, d)
+                memory[:, at : at + length, 0], memory[:, at : at + length, 1] = k, v
+                k, v = memory[:, : at + length].unbind(2)  # (B, at+L, d)
+            mixed = block.attend(q, k, v, future)  # (B, L, d)
+            if where is not None and block is self.blocks[-1]:
+                x = block.finish(F.embedding(index[where], rows), mixed[where])  # (M, d)
+            else:
+                x = block.finish(F.embedding(index, rows), mixed)  # (B, L, d)
+                rows, index = x.flatten(0, -2), torch.arange(index.numel()).view_as(index)
+        return self.head(self.norm(x))
+
+    def _check_length(self, length: int) -> None:
+        if length > self.config.max_length:
+            raise InputError("tokens", f"at most {self.config.max_length} positions", length)
+
+    def start(self, prompts: Tensor, max_length: int) -> tuple[Tensor, list]:
+        """Read prompts ``(B, P)``: logits ``(B, n+1)`` of the next token, and the cache.
+
+        The cache holds the number of tokens read and, for each layer, keys and
+        values of shape ``(B, max_length, 2, d)``.
+        """
+        self._check_length(max_length)
+        b, length = prompts.shape
+        cache = [
+            self.head.weight.new_empty(b, max_length, 2, self.config.width) for _ in self.blocks
+        ]
+        last = torch.zeros(b, length, dtype=torch.bool)
+        last[:, -1] = True
+        return self._read(prompts, last, cache), [length, *cache]
+
+    def step(self, tokens: Tensor, cache: list) -> tuple[Tensor, list]:
+        """Read one token a row ``(B,)``: logits ``(B, n+1)`` of the next, and the longer cache."""
+        at = cache[0]
+        return self._read(tokens[:, None], None, cache[1:], at)[:, 0], [at + 1, *cache[1:]]
+
+    @staticmethod
+    def select(cache: list, rows: Tensor) -> list:
+        """Keep some rows of a cache."""
+        at, kept = cache[0], []
+        for memory in cache[1:]:
+            part = memory.new_empty(len(rows), *memory.shape[1:])
+            part[:, :at] = memory[:, :at].index_select(0, rows)
+            kept.append(part)
+        return [at, *kept]
+
+
+def model_spec(model: nn.Module) -> dict:
+    """Describe a model's kind and size, enough for :func:`build_model` to make its like."""
+    size = asdict(model.config) if isinstance(model, Transformer) else {"n": model.n}
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    return {"kind": type(model).__name__, "dtype": dtype, **size}
+
+
+def build_model(spec: dict, generator: torch.Generator | None = None) -> nn.Module:
+    """Make the model that :func:`model_spec` describes, with fresh parameters.
+
+    Raises
+    ------
+    InputError
+        If the kind is unknown.
+    """
+    size = {k: v for k, v in spec.items() if k not in ("kind", "dtype")}
+    dtype = getattr(torch, spec.get("dtype", "float32"))
+    if spec.get("kind") == "Transformer":
+        return Transformer(TransformerConfig(**size), generator).to(dtype)
+    kinds = {"TabularModel": TabularModel, "LinearTransformer": LinearTransformer}
+    if spec.get("kind") not in kinds:
+        raise InputError("kind", f"'Transformer' or one of {sorted(kinds)}", spec.get("kind"))
+    return kinds[spec["kind"]](size["n"], dtype)

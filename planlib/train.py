@@ -1,0 +1,485 @@
+"""Three trainers as plain loops: supervised fine-tuning, policy gradient, Q-learning.
+
+Each takes a frozen configuration and an explicit generator, changes the model in
+place and returns its history.  With ``checkpoint`` set, a run that was
+interrupted goes on where its last checkpoint stands, to the bit on the same
+machine with the same number of threads.
+
+Source: Wang et al., arXiv 2509.22613, section 3.  Where the paper leaves a
+setting open, its field says "our choice".
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from planlib import losses, task
+from planlib.graph import InputError, PlanningGraph
+from planlib.models import build_model, model_spec
+from planlib.rollout import sample
+
+History = dict[str, list[float]]
+Evaluate = Callable[[nn.Module], dict[str, float]]
+MICRO_BATCH = 1024  # sequences in one backward pass, of similar length; the sum is the batch's
+
+
+class CheckpointError(InputError):
+    """A checkpoint that is truncated, of another shape, or of another run."""
+
+
+@dataclass(frozen=True)
+class _Config:
+    """What every trainer needs.
+
+    Attributes
+    ----------
+    steps
+        Number of updates.
+    batch_size
+        Sequences an update (our choice).
+    learning_rate
+        Our choice.
+    optimizer
+        ``adam`` (betas 0.9 and 0.999, no weight decay) or ``sgd`` (plain).
+    schedule
+        ``constant``, or ``cosine``: from the learning rate to 0 (our choice).
+    evaluate_every
+        Updates between two evaluations; 0 for none.
+    checkpoint_every
+        Updates between two checkpoints; the last update always writes one.
+    """
+
+    steps: int = 400
+    batch_size: int = 2048
+    learning_rate: float = 3e-3
+    optimizer: str = "adam"
+    schedule: str = "constant"
+    evaluate_every: int = 0
+    checkpoint_every: int = 100
+
+    def __post_init__(self):
+        for name, least in (
+            ("steps", 0),
+            ("batch_size", 1),
+            ("evaluate_every", 0),
+            ("checkpoint_every", 1),
+        ):
+            if getattr(self, name) < least:
+                raise InputError(name, f"at least {least}", getattr(self, name))
+        if not 0 < self.learning_rate < math.inf:
+            raise InputError("learning_rate", "a positive number", self.learning_rate)
+        if self.optimizer not in ("adam", "sgd"):
+            raise InputError("optimizer", "'adam' or 'sgd'", repr(self.optimizer))
+        if self.schedule not in ("constant", "cosine"):
+            raise InputError("schedule", "'constant' or 'cosine'", repr(self.schedule))
+
+
+@dataclass(frozen=True)
+class SFTConfig(_Config):
+    """Supervised fine-tuning; with ``batch_size`` at the data's size or above, on all data at once."""
+
+    schedule: str = "cosine"
+
+
+@dataclass(frozen=True)
+class PolicyGradientConfig(_Config):
+    """Policy gradient.
+
+    Attributes
+    ----------
+    reward, penalty
+        Outcome reward ``reward * [correct] + penalty``; 1 and 0 in the paper.
+    kl_weight
+        Weight of the KL penalty to the base model, lambda in the paper.
+    max_length
+        Longest sequence that is generated, in tokens (our choice).
+    """
+
+    batch_size: int = 512
+    learning_rate: float = 3e-4
+    reward: float = 1.0
+    penalty: float = 0.0
+    kl_weight: float = 0.0
+    max_length: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.kl_weight < 0:
+            raise InputError("kl_weight", "a number >= 0", self.kl_weight)
+
+
+@dataclass(frozen=True)
+class QLearningConfig(_Config):
+    """Q-learning: the logits are the action values.
+
+    Attributes
+    ----------
+    reward
+        ``process`` or ``outcome``.
+    discount
+        1 in the paper.
+    temperature, epsilon
+        Behaviour policy: softmax of the values over the temperature, and a
+        uniform node with probability ``epsilon`` (our choice).
+    target_decay
+        Bootstrap from a moving average of the model with this decay; 0
+        bootstraps from the model itself (our choice).
+    max_length
+        Longest sequence that is generated, in tokens (our choice).
+    """
+
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    reward: str = "process"
+    discount: float = 1.0
+    temperature: float = 0.1
+    epsilon: float = 0.2
+    target_decay: float = 0.99
+    max_length: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.reward not in ("process", "outcome"):
+            raise InputError("reward", "'process' or 'outcome'", repr(self.reward))
+        for name in ("discount", "target_decay", "epsilon"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(name, "a number in [0, 1]", getattr(self, name))
+
+
+def train_sft(
+    model: nn.Module,
+    data: Tensor,
+    config: SFTConfig,
+    generator: torch.Generator,
+    *,
+    evaluate: Evaluate | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Minimise the SFT loss on sequences drawn with replacement (or on all of them).
+
+    Parameters
+    ----------
+    data
+        Training sequences, shape ``(N, L)`` int64, padded on the right.
+    evaluate
+        Called every ``config.evaluate_every`` updates; its figures join the history.
+
+    Returns
+    -------
+    dict
+        ``loss`` (mean a sequence, nats) at each update; ``evaluated_at`` and the
+        figures of ``evaluate``.
+
+    Raises
+    ------
+    CheckpointError
+        If the checkpoint cannot be read or belongs to another configuration.
+    """
+    data = torch.as_tensor(data)
+    steps = torch.as_tensor(task.path_steps(data, model.n))
+    lengths = (data != task.pad_token(model.n)).sum(1)
+    run = _Run(model, config, generator, evaluate, checkpoint, progress)
+    for _ in run:
+        if config.batch_size >= len(data):
+            rows = lengths.argsort(stable=True)
+        else:
+            rows = torch.randint(len(data), (config.batch_size,), generator=generator)
+            rows = rows[lengths[rows].argsort(stable=True)]
+        total = 0.0
+        run.optimizer.zero_grad()
+        for part in rows.split(MICRO_BATCH):
+            length = int(lengths[part].max())
+            log_probs = losses.path_log_probs(model, data[part, :length], steps[part, : length - 1])
+            loss = losses.sft(log_probs).sum() / len(rows)
+            loss.backward()
+            total += loss.item()
+        run.update(loss=total)
+    return run.history
+
+
+def train_policy_gradient(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    config: PolicyGradientConfig,
+    generator: torch.Generator,
+    *,
+    evaluate: Evaluate | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """REINFORCE on problems drawn from ``pairs``; the base model is the model at the start.
+
+    Returns
+    -------
+    dict
+        At each update: ``loss``, ``accuracy`` (share of correct samples) and
+        ``known_paths`` (distinct correct sequences sampled so far); ``evaluated_at``
+        and the figures of ``evaluate``.
+
+    Raises
+    ------
+    ProblemError
+        If a pair is no problem on this graph.
+    CheckpointError
+        If the checkpoint cannot be read or belongs to another configuration.
+    """
+    problems = torch.as_tensor(task.check_problems(graph, pairs))
+    base = copy.deepcopy(model).requires_grad_(False)
+    run = _Run(model, config, generator, evaluate, checkpoint, progress)
+    known = set(run.extra.get("known", torch.empty(0)).tolist())
+    for _ in run:
+        chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
+        tokens = sample(model, problems[chosen], generator, max_length=config.max_length)
+        correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
+        returns = config.reward * correct + config.penalty  # (B,)
+        steps = torch.as_tensor(task.path_steps(tokens, graph.n))
+        run.optimizer.zero_grad()
+        log_probs = losses.path_log_probs(model, tokens, steps)
+        base_log_probs = None
+        if config.kl_weight:
+            with torch.no_grad():
+                base_log_probs = losses.path_log_probs(base, tokens, steps)
+        loss = losses.policy_gradient(log_probs, returns, base_log_probs, config.kl_weight).mean()
+        loss.backward()
+        known.update(_sequence_keys(tokens[correct], graph.n).tolist())
+        run.extra["known"] = known
+        run.update(
+            loss=loss.item(), accuracy=correct.double().mean().item(), known_paths=len(known)
+        )
+    return run.history
+
+
+def train_q_learning(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    config: QLearningConfig,
+    generator: torch.Generator,
+    *,
+    behavior_model: nn.Module | None = None,
+    evaluate: Evaluate | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Semi-gradient Q-learning on problems drawn from ``pairs``.
+
+    Parameters
+    ----------
+    behavior_model
+        Generates the sequences (off-policy); the model itself if not given (on-policy).
+
+    Returns
+    -------
+    dict
+        At each update: ``loss`` (mean a sequence) and ``accuracy`` of the
+        behaviour policy; ``evaluated_at`` and the figures of ``evaluate``.
+
+    Raises
+    ------
+    ProblemError
+        If a pair is no problem on this graph.
+    CheckpointError
+        If the checkpoint cannot be read or belongs to another configuration.
+    """
+    problems = torch.as_tensor(task.check_problems(graph, pairs))
+    rewards = task.process_reward if config.reward == "process" else task.outcome_reward
+    averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
+    run = _Run(model, config, generator, evaluate, checkpoint, progress)
+    if config.target_decay and run.extra:
+        averaged.load_state_dict(run.extra)
+    n = graph.n
+    for _ in run:
+        chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
+        tokens = sample(
+            behavior_model or model,
+            problems[chosen],
+            generator,
+            temperature=config.temperature,
+            epsilon=config.epsilon,
+            max_length=config.max_length,
+        )
+        correct = task.check_sequences(graph, tokens) == task.Outcome.CORRECT
+        steps = torch.as_tensor(task.episode_steps(tokens, n))  # (B, S)
+        following, target = tokens[:, 1:], tokens[:, 1:2]
+        r_t = torch.as_tensor(rewards(graph, tokens)).to(next(model.parameters())) * steps
+        # No bootstrap on the target, at the end token, or on a step from the target.
+        goes_on = steps & (following != target) & (following < n) & (tokens[:, :-1] != target)
+        with torch.no_grad():
+            where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
+            best = averaged(tokens, where)[:, :n].amax(-1)  # (M,)
+            max_q_t = torch.zeros_like(r_t).masked_scatter(goes_on, best)
+        run.optimizer.zero_grad()
+        values = model(tokens, F.pad(steps, (0, 1)))  # (M, n+1)
+        taken = values.gather(1, following[steps][:, None])[:, 0]  # (M,)
+        q_tm1 = torch.zeros_like(r_t).masked_scatter(steps, taken)
+        loss = losses.q_learning(q_tm1, r_t, max_q_t, config.discount * goes_on).mean()
+        loss.backward()
+        run.update(loss=loss.item(), accuracy=float(correct.mean()))
+        if config.target_decay:
+            with torch.no_grad():
+                for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
+                    slow.lerp_(fast, 1 - config.target_decay)
+            run.extra.update(averaged.state_dict())
+    return run.history
+
+
+def _sequence_keys(tokens: Tensor, n: int) -> Tensor:
+    """One 64-bit key a sequence, the same whatever its padding: shape ``(B,)``."""
+    ends = (tokens != task.pad_token(n)).sum(1, keepdim=True) - 1
+    return losses.prefix_keys(tokens).gather(1, ends)[:, 0]
+
+
+class _Run:
+    """The bookkeeping of one training run: learning rate, history, progress, checkpoints.
+
+    Iterating yields once an update; after the loop's body it evaluates and saves.
+    """
+
+    def __init__(self, model, config, generator, evaluate, checkpoint, progress):
+        self.model, self.config, self.generator = model, config, generator
+        self.evaluate, self.progress = evaluate, progress
+        self.checkpoint = Path(checkpoint) if checkpoint else None
+        if config.optimizer == "adam":
+            self.optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
+        else:
+            self.optimizer = torch.optim.SGD(model.parameters(), config.learning_rate)
+        self.history: History = {}
+        self.extra: dict = {}
+        self.step = 0
+        if self.checkpoint and self.checkpoint.exists():
+            self._load()
+
+    def __iter__(self) -> Iterator[int]:
+        c = self.config
+        with tqdm(
+            total=c.steps, initial=self.step, disable=not self.progress, desc=type(c).__name__[:-6]
+        ) as bar:
+            while self.step < c.steps:
+                if c.schedule == "cosine":
+                    for group in self.optimizer.param_groups:
+                        done = self.step / c.steps
+                        group["lr"] = c.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+                yield self.step
+                self.step += 1
+                bar.update()
+                if self.evaluate and c.evaluate_every and self.step % c.evaluate_every == 0:
+                    self._log(evaluated_at=self.step, **self.evaluate(self.model))
+                if self.checkpoint and (
+                    self.step % c.checkpoint_every == 0 or self.step == c.steps
+                ):
+                    self._save()
+
+    def update(self, **figures: float) -> None:
+        """Take the optimizer's step and log the figures of this update."""
+        self.optimizer.step()
+        self._log(**figures)
+
+    def _log(self, **figures: float) -> None:
+        for name, value in figures.items():
+            self.history.setdefault(name, []).append(float(value))
+
+    def _save(self) -> None:
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        for i, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items() if v is not None}
+        tensors["generator"] = self.generator.get_state()
+        for k, v in self.history.items():
+            tensors[f"history.{k}"] = torch.tensor(v, dtype=torch.float64)
+        for k, v in self.extra.items():
+            tensors[f"extra.{k}"] = v if isinstance(v, Tensor) else torch.tensor(sorted(v))
+        # Evaluation keeps its own history; the configuration names everything else.
+        _write(self.checkpoint, tensors, self._identity() | {"step": str(self.step)})
+
+    def _identity(self) -> dict[str, str]:
+        return {
+            "model": json.dumps(model_spec(self.model)),
+            "config": json.dumps({"trainer": type(self.config).__name__, **asdict(self.config)}),
+        }
+
+    def _load(self) -> None:
+        tensors, metadata = _read(self.checkpoint)
+        for key, value in self._identity().items():
+            if metadata.get(key) != value:
+                raise CheckpointError("checkpoint", f"a run of {key} {value}", metadata.get(key))
+        groups: dict[str, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            kind, _, rest = name.partition(".")
+            groups.setdefault(kind, {})[rest] = tensor
+        _load_parameters(self.model, groups.get("model", {}), self.checkpoint)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in groups.get("optimizer", {}).items():
+            i, _, k = name.partition(".")
+            state.setdefault(int(i), {})[k] = tensor
+        param_groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": param_groups})
+        self.generator.set_state(tensors["generator"])
+        self.history = {k: v.tolist() for k, v in groups.get("history", {}).items()}
+        self.extra = groups.get("extra", {})
+        self.step = int(metadata["step"])
+
+
+def save_model(model: nn.Module, path: str | Path) -> None:
+    """Write a model's parameters and size to a safetensors file, all or nothing."""
+    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
+    _write(Path(path), tensors, {"model": json.dumps(model_spec(model))})
+
+
+def load_model(path: str | Path) -> nn.Module:
+    """Read the model of a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, truncated, or holds no model of its own stated size.
+    """
+    tensors, metadata = _read(Path(path))
+    try:
+        model = build_model(json.loads(metadata["model"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError("checkpoint", "a model's description", f"{path} ({error})") from error
+    parameters = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    _load_parameters(model, parameters, path)
+    return model
+
+
+def _load_parameters(model: nn.Module, parameters: dict[str, Tensor], path: object) -> None:
+    try:
+        model.load_state_dict(parameters)
+    except RuntimeError as error:
+        reason = str(error).replace("\n", " ")
+        raise CheckpointError("checkpoint", "the model's shapes", f"{path} ({reason})") from error
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write beside the file and move it into place: an interrupted write leaves the old one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, new, metadata)
+    with open(new, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            "checkpoint", "a whole safetensors file", f"{path} ({error})"
+        ) from error
