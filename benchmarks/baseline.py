@@ -29,13 +29,20 @@ class PlainTransformer(nn.Module):
         self.token = nn.Embedding(config.n + 2, d)
         self.position = nn.Embedding(config.max_length, d)
         layer = nn.TransformerEncoderLayer(
-            d, config.heads, 4 * d, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            d,
+            config.heads,
+            4 * d,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.encoder = nn.TransformerEncoder(layer, config.layers, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(d)
         self.head = nn.Linear(d, config.n + 2, bias=False)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits at every position."""
         length = tokens.shape[1]
         x = self.token(tokens) + self.position(torch.arange(length))
         mask = nn.Transformer.generate_square_subsequent_mask(length)
@@ -47,11 +54,15 @@ def pad(tokens: torch.Tensor, n: int) -> torch.Tensor:
     return nn.functional.pad(tokens, (0, LENGTH - tokens.shape[1]), value=pad_token(n))
 
 
-def sft_step(model: PlainTransformer, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+def sft_step(
+    model: PlainTransformer, optimizer: torch.optim.Optimizer, batch: torch.Tensor
+) -> None:
     """One update on a padded batch."""
     logits = model(batch[:, :-1])
     loss = nn.functional.cross_entropy(
-        logits.reshape(-1, logits.shape[-1]), batch[:, 1:].reshape(-1), ignore_index=pad_token(model.n)
+        logits.reshape(-1, logits.shape[-1]),
+        batch[:, 1:].reshape(-1),
+        ignore_index=pad_token(model.n),
     )
     optimizer.zero_grad()
     loss.backward()

@@ -237,8 +237,8 @@ def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         if rest:  # onto the table; a block that stands there alone has nowhere to move on it
             yield tuple(sorted([*others, rest, block]))
         for b in range(len(others)):
-            onto = others[:b] + [others[b] + block] + others[b + 1 :]
-            yield tuple(sorted(onto + [rest] * bool(rest)))
+            onto = [*others[:b], others[b] + block, *others[b + 1 :]]
+            yield tuple(sorted([*onto, rest] if rest else onto))
 
 
 GRAMMAR = (

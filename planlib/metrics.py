@@ -68,9 +68,9 @@ def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor
     start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1)))
     last = torch.zeros(start.shape, dtype=torch.bool)
     last[:, -1] = True
-    return torch.cat([model(p, w) for p, w in zip(start.split(4096), last.split(4096), strict=True)])[
-        :, : model.n
-    ]
+    return torch.cat(
+        [model(p, w) for p, w in zip(start.split(4096), last.split(4096), strict=True)]
+    )[:, : model.n]
 
 
 def row_entropy(model: nn.Module, targets: object, nodes: object) -> np.ndarray:
@@ -131,5 +131,3 @@ def edge_ranks(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
     filled = np.where(np.isnan(scores), -np.inf, scores)
     ranks = (-filled).argsort(axis=1, kind="stable").argsort(axis=1) + 1
     return ranks[np.nonzero(adjacency)]
-
-

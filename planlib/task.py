@@ -50,7 +50,7 @@ def pad_token(n: int) -> int:
 
 
 def decode(tokens: Iterable[int], n: int) -> str:
-    """Write a sequence for people: ``'0 3 0 1 3 \\n'``; padding is left out."""
+    r"""Write a sequence for people: ``'0 3 0 1 3 \n'``; padding is left out."""
     words = {end_token(n): "\\n"}
     return " ".join(words.get(int(x), str(int(x))) for x in tokens if int(x) != pad_token(n))
 

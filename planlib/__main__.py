@@ -1,0 +1,140 @@
+"""Command line of planlib: verify a theorem, list the claims, train one model."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from planlib import theorems
+from planlib.evidence import RUNGS, Record, exit_code, store
+from planlib.graph import GRAMMAR, InputError
+
+EXAMPLES = f"""examples:
+  python -m planlib list                       every claim, its rung and its page
+  python -m planlib verify 4.1                 recompute every check of Theorem 4.1
+  python -m planlib verify 3.1 --rung exhaustive --json
+  python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
+  python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
+
+exit status of verify: 0 all PASS or N/A, 1 a FAIL or a control that was not
+rejected, 2 UNDECIDED only, 64 bad usage.
+a graph is {GRAMMAR}.
+"""
+BAD_USAGE = 64
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        self.exit(BAD_USAGE, f"{self.prog}: {message}\ntry: {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXAMPLES}
+    parser = _Parser(prog="python -m planlib", description=__doc__, **shape)
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+
+    verify = commands.add_parser("verify", help="recompute the checks of a theorem", **shape)
+    verify.add_argument("theorem", help=f"one of {', '.join(theorems.CHECKED)}, or 'all'")
+    verify.add_argument("--rung", help=f"only this rung: {', '.join(RUNGS)}")
+    verify.add_argument("--json", action="store_true", help="one JSON object a line")
+    verify.add_argument("--small", action="store_true", help="the smallest size, as in the tests")
+    verify.add_argument("--record", action="store_true", help="store the records for the book")
+
+    listing = commands.add_parser("list", help="list all claims", **shape)
+    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    train = commands.add_parser("train", help="train one model and print where it lies", **shape)
+    train.add_argument("method", choices=("sft", "pg", "q"))
+    train.add_argument("--graph", default="er:n=100,p=0.15,acyclic,seed=0", help="see below")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--steps", type=int, help="number of updates (default: the trainer's)")
+    train.add_argument("--out", type=Path, help="folder for the model (default: runs or out)")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return {"verify": _verify, "list": _list, "train": _train}[options.command](options)
+    except InputError as error:
+        print(f"planlib: {error}", file=sys.stderr)
+        return BAD_USAGE
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if options.record and (options.rung or options.small):
+        raise InputError("--record", "whole theorems at full size", "--rung or --small beside it")
+    names = theorems.CHECKED if options.theorem == "all" else [options.theorem]
+    chosen = [(name, theorems.checks(name, options.rung)) for name in names]  # before any work
+    records: list[Record] = []
+    for name, checks in chosen:
+        done = []
+        for check in checks:
+            done.append(check.run("small" if options.small else "full"))
+            print(_json(done[-1]) if options.json else done[-1].line(), flush=True)
+        if options.record:
+            store(done, name)
+        records += done
+    return exit_code(records)
+
+
+def _json(record: Record) -> str:
+    return json.dumps(dataclasses.asdict(record), ensure_ascii=False)
+
+
+def _list(options: argparse.Namespace) -> int:
+    for theorem, title in theorems.THEOREMS.items():
+        if theorem not in theorems.CHECKED:
+            entry = {"claim": theorem, "rung": "open", "title": title, "page": ""}
+            print(json.dumps(entry) if options.json else f"{theorem:24} open          {title}")
+            continue
+        for check in theorems.checks(theorem):
+            text = getattr(check, "title", None) or f"N/A: {check.reason}"
+            page = f"notebooks/theorem_{theorem.replace('.', '_')}.ipynb"
+            entry = {"claim": check.claim, "rung": check.rung, "title": text, "page": page}
+            print(
+                json.dumps(entry, ensure_ascii=False)
+                if options.json
+                else f"{check.claim:24} {check.rung:13} {text}"
+            )
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    import torch
+
+    from planlib import study, train
+
+    config = study.RunConfig(graph=options.graph, seed=options.seed)
+    if options.steps is not None and options.method == "sft":
+        config = dataclasses.replace(
+            config, sft=dataclasses.replace(config.sft, steps=options.steps)
+        )
+    base = study.store_run(config, options.out or study.RUNS)
+    if options.method == "sft":
+        _report(base.metrics, (options.out or study.RUNS) / config.key / "model.safetensors")
+        return 0
+    kind = train.PolicyGradientConfig if options.method == "pg" else train.QLearningConfig
+    settings = kind(max_length=config.max_length)
+    if options.steps is not None:
+        settings = dataclasses.replace(settings, steps=options.steps)
+    place = (options.out or Path("out")) / f"{options.method}-{config.key}.safetensors"
+    loop = train.train_policy_gradient if options.method == "pg" else train.train_q_learning
+    generator = torch.Generator().manual_seed(options.seed)
+    task = base.task
+    loop(base.model, task.graph, task.split.train_pairs, settings, generator, checkpoint=place)
+    _report(study.measure(base.model, task, options.seed), place)
+    return 0
+
+
+def _report(metrics: dict[str, float], place: Path) -> None:
+    print(", ".join(f"{name} {value:.3f}" for name, value in metrics.items()))
+    print(place)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,221 @@
+"""Closed forms and expectations by enumeration, in the numbers that you bring.
+
+Nothing here imports planlib, torch or numpy, so agreement with the trainers is
+evidence, and the functions run wherever Python does.  Adjacency is rows of 0/1;
+a policy is ``policy[i][j][k]``, the probability of next node ``k`` at current
+node ``j`` for target ``i``; numbers may be ``Fraction``, ``float`` or sympy
+expressions.  A path is a tuple of nodes, both ends included.  An episode ends
+when its target is generated, or after ``horizon`` steps.
+
+Source: Wang et al., arXiv 2509.22613, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+Rows = Sequence[Sequence[int]]
+Path = tuple[int, ...]
+Gradient = dict[tuple[int, int], list]  # row (target, current) -> one entry a next node
+
+
+def reaches(adjacency: Rows, target: int) -> list[bool]:
+    """Whether each node can reach ``target`` (a node reaches itself)."""
+    n = len(adjacency)
+    known = {target}
+    queue = [target]
+    for k in queue:
+        for j in range(n):
+            if adjacency[j][k] and j not in known:
+                known.add(j)
+                queue.append(j)
+    return [j in known for j in range(n)]
+
+
+def is_correct(adjacency: Rows, path: Path, target: int) -> bool:
+    """Whether a path is legal at every step and ends at its first visit of ``target``."""
+    legal = all(adjacency[j][k] for j, k in pairwise(path))
+    return legal and path[-1] == target and target not in path[:-1]
+
+
+def episodes(n: int, source: int, target: int, horizon: int) -> Iterator[Path]:
+    """All episodes over ``n`` nodes, legal or not: ``<= n**horizon`` paths."""
+
+    def grow(path: Path) -> Iterator[Path]:
+        if path[-1] == target or len(path) > horizon:
+            yield path
+        else:
+            for k in range(n):
+                yield from grow((*path, k))
+
+    yield from grow((source,))
+
+
+def correct_paths(adjacency: Rows, source: int, target: int, horizon: int) -> Iterator[Path]:
+    """All correct paths of at most ``horizon`` steps, along legal edges alone."""
+
+    def grow(path: Path) -> Iterator[Path]:
+        if path[-1] == target:
+            yield path
+        elif len(path) <= horizon:
+            for k, edge in enumerate(adjacency[path[-1]]):
+                if edge:
+                    yield from grow((*path, k))
+
+    yield from grow((source,))
+
+
+def path_probability(policy: Sequence, path: Path, target: int) -> object:
+    """Probability that the policy writes this path, toward ``target``."""
+    probability = 1
+    for j, k in pairwise(path):
+        probability = probability * policy[target][j][k]
+    return probability
+
+
+def path_probabilities(
+    adjacency: Rows, policy: Sequence, source: int, target: int, horizon: int
+) -> dict[Path, object]:
+    """Exact probability of each correct path of at most ``horizon`` steps.
+
+    Paths grow together, one step a round: each partial path carries its
+    probability, and one that can no longer arrive is dropped.
+    """
+    alive = reaches(adjacency, target)
+    partial: dict[Path, object] = {(source,): 1}
+    finished: dict[Path, object] = {}
+    for _ in range(horizon):
+        longer: dict[Path, object] = {}
+        for path, probability in partial.items():
+            j = path[-1]
+            for k, edge in enumerate(adjacency[j]):
+                if edge and alive[k]:
+                    into = finished if k == target else longer
+                    into[(*path, k)] = probability * policy[target][j][k]
+        partial = longer
+    return finished
+
+
+def success_probabilities(
+    adjacency: Rows, policy: Sequence, target: int, horizon: int
+) -> list[list]:
+    """Probability of finishing correctly: entry ``[h][j]`` from ``j`` with ``h`` steps left."""
+    n = len(adjacency)
+    zero = 0 * policy[target][0][0]
+    values = [[zero + (j == target) for j in range(n)]]
+    for _ in range(horizon):
+        last = values[-1]
+        values.append(
+            [
+                zero + 1
+                if j == target
+                else sum(
+                    (policy[target][j][k] * last[k] for k in range(n) if adjacency[j][k]), zero
+                )
+                for j in range(n)
+            ]
+        )
+    return values
+
+
+def success_gradient(
+    adjacency: Rows, policy: Sequence, source: int, target: int, horizon: int
+) -> Gradient:
+    """Gradient of the success probability in the logits, by two recursions and no sampling.
+
+    Forward, the probability ``d_m(j)`` of standing at ``j`` after ``m`` legal
+    steps; backward, the success ``V_h``.  Row ``(i, j)``, entry ``k`` is
+    ``sum_m d_m(j) pi_k (A[j, k] V_{H-m-1}(k) - V_{H-m}(j))`` (the closed form of
+    Theorem 4.2 before averaging over visits).
+    """
+    n = len(adjacency)
+    values = success_probabilities(adjacency, policy, target, horizon)
+    zero = 0 * policy[target][0][0]
+    visits = [zero + (j == source) for j in range(n)]
+    gradient: Gradient = {(target, j): [zero] * n for j in range(n) if j != target}
+    for m in range(horizon):
+        now, then = values[horizon - m], values[horizon - m - 1]
+        arrivals = [zero] * n
+        for j in range(n):
+            if j == target or not visits[j]:
+                continue
+            row = policy[target][j]
+            entry = gradient[target, j]
+            for k in range(n):
+                entry[k] += visits[j] * row[k] * (adjacency[j][k] * then[k] - now[j])
+                arrivals[k] += visits[j] * row[k] * adjacency[j][k]
+        visits = arrivals
+    return gradient
+
+
+def cooccurrence(paths: Iterable[Path]) -> dict[tuple[int, int], dict[int, int]]:
+    """Co-occurrence counts ``N(i, j, k)``: ``{(target, current): {next: count}}``."""
+    counts: dict[tuple[int, int], dict[int, int]] = {}
+    for path in paths:
+        for j, k in pairwise(path):
+            row = counts.setdefault((path[-1], j), {})
+            row[k] = row.get(k, 0) + 1
+    return counts
+
+
+def frequencies(counts: dict[tuple[int, int], dict[int, int]], n: int) -> dict[tuple, list]:
+    """Normalise counts to the limit of Theorem 3.1: exact frequencies, one row a (target, current)."""
+    rows = {}
+    for key, row in counts.items():
+        total = sum(row.values())
+        rows[key] = [Fraction(row.get(k, 0), total) for k in range(n)]
+    return rows
+
+
+def sft_gradient(policy: Sequence, paths: Iterable[Path]) -> Gradient:
+    """Gradient of the summed SFT loss in the logits: ``N(i, j) pi(. | i, j) - N(i, j, .)``.
+
+    From the counts alone; rows that no path visits are left out.
+    """
+    gradient: Gradient = {}
+    for (i, j), row in cooccurrence(paths).items():
+        total = sum(row.values())
+        gradient[i, j] = [total * p - row.get(k, 0) for k, p in enumerate(policy[i][j])]
+    return gradient
+
+
+def weighted_gradient(policy: Sequence, episodes: Iterable[tuple[Path, int, object]]) -> Gradient:
+    """Gradient of ``-sum_u R(u) log pi(u)`` in the logits, step by step along each episode.
+
+    Episodes are ``(path, target, return)``.  Each step adds
+    ``R(u) (pi_k - [k = next])`` to its row: the policy-gradient loss with
+    lambda = 0, before any divisor.
+    """
+    gradient: Gradient = {}
+    for path, target, weight in episodes:
+        for j, taken in pairwise(path):
+            row = gradient.setdefault((target, j), [0] * len(policy[target][j]))
+            for k, p in enumerate(policy[target][j]):
+                row[k] += weight * (p - (k == taken))
+    return gradient
+
+
+def likelihood(rows: dict[tuple, list], counts: dict[tuple[int, int], dict[int, int]]) -> object:
+    """Likelihood of the counts, ``prod rows[i, j][k] ** N(i, j, k)``: ``exp(-loss)``, exactly."""
+    value = 1
+    for key, row in counts.items():
+        for k, count in row.items():
+            value = value * rows[key][k] ** count
+    return value
+
+
+def add(*gradients: tuple[object, Gradient]) -> Gradient:
+    """Return the weighted sum of gradients given as ``(weight, gradient)``; absent rows are zero."""
+    total: Gradient = {}
+    for weight, gradient in gradients:
+        for key, row in gradient.items():
+            old = total.get(key, [0] * len(row))
+            total[key] = [a + weight * b for a, b in zip(old, row, strict=True)]
+    return total
+
+
+def largest(gradient: Gradient) -> object:
+    """Largest absolute entry of a gradient; 0 when it has no rows."""
+    return max((abs(x) for row in gradient.values() for x in row), default=0)

@@ -1,0 +1,75 @@
+"""One file a theorem: hypotheses as predicates, the statement as a residual, its mutations.
+
+:data:`THEOREMS` names every theorem of the book; those without checks yet are
+shown as open.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from planlib.evidence import RUNGS, Check, NotApplicable, Record
+from planlib.graph import InputError
+
+THEOREMS = {
+    "3.1": "SFT memorises co-occurrence",
+    "4.1": "Policy gradient is SFT on the correct samples",
+    "4.2": "Policy gradient learns the training pairs",
+    "4.3": "Diversity collapses",
+    "4.4": "What the KL penalty does",
+    "5.1": "Outcome reward: Q-value bias",
+    "5.2": "Process reward: structure recovered",
+    "5.3": "The linear transformer",
+    "cycles": "Where 5.2 and 5.3 stop holding",
+}
+CHECKED = ("3.1", "4.1")
+
+
+def module(theorem: str) -> ModuleType:
+    """Return the file of a theorem.
+
+    Raises
+    ------
+    InputError
+        If the theorem is unknown or still open.
+    """
+    if theorem not in CHECKED:
+        raise InputError("theorem", f"one of {', '.join(CHECKED)}", repr(theorem))
+    return importlib.import_module(f"{__name__}.theorem_{theorem.replace('.', '_')}")
+
+
+def checks(theorem: str, rung: str | None = None) -> list[Check | NotApplicable]:
+    """Return the checks of a theorem, of one rung if it is named.
+
+    Raises
+    ------
+    InputError
+        If the theorem or the rung is unknown, or the theorem has nothing on that rung.
+    """
+    if rung is not None and rung not in RUNGS:
+        raise InputError("rung", f"one of {', '.join(RUNGS)}", repr(rung))
+    found = [c for c in module(theorem).CHECKS if rung in (None, c.rung)]
+    if not found:
+        raise InputError("rung", f"one with a check of Theorem {theorem}", f"{rung!r} (still open)")
+    return found
+
+
+def check(claim: str) -> Check | NotApplicable:
+    """Return the check of a claim such as ``3.1/rate``.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim.
+    """
+    theorem = claim.partition("/")[0]
+    for candidate in module(theorem).CHECKS:
+        if candidate.claim == claim:
+            return candidate
+    raise InputError("claim", f"a claim of Theorem {theorem}", repr(claim))
+
+
+def verify(theorem: str, rung: str | None = None, size: str = "full") -> list[Record]:
+    """Run the checks of a theorem and return their records."""
+    return [c.run(size) for c in checks(theorem, rung)]

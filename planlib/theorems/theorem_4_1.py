@@ -1,0 +1,474 @@
+r"""Theorem 4.1: policy gradient is supervised fine-tuning on the correct samples.
+
+With lambda = 0, reward 1 for a correct sequence and 0 otherwise, on the same
+generated batch and with the same divisor, the policy-gradient loss and its
+gradient equal the SFT loss and gradient on the correct sequences of the batch.
+In general, with outcome reward ``r [correct] + p``, correct sequences are
+weighted ``r + p`` and incorrect ones ``p``.
+
+=========================  =================================  ==============
+symbol                     here                               shape
+=========================  =================================  ==============
+l_SFT                      ``losses.sft``                     (B,)
+l_PG                       ``losses.policy_gradient``         (B,)
+R(u) = r [u in P] + p      ``returns``                        (B,)
+J, success probability     ``exact.success_probabilities``    a number
+=========================  =================================  ==============
+
+Source: Wang et al., arXiv 2509.22613, Theorem 4.1; the check in expectation
+(``4.1/expectation``) is ours.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+import random
+from dataclasses import dataclass
+
+import sympy as sp
+import torch
+from flint import fmpq
+
+from planlib import exact, losses, task
+from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.models import TabularModel
+from planlib.rollout import sample
+from planlib.study import load_run
+from planlib.theorems.common import (
+    BASE_RUN,
+    Hypothesis,
+    correct_mask,
+    digraphs,
+    rational_policy,
+)
+
+# A statement is the pair of weights (on correct, on incorrect sequences) that SFT needs.
+
+
+def stated_weights(r, p):
+    """Theorem 4.1 in general: ``r + p`` on correct sequences, ``p`` on the others."""
+    return r + p, p
+
+
+def penalty_forgotten(r, p):
+    """Mistake: only the correct sequences count, as in the case p = 0."""
+    return r + p, 0 * p
+
+
+def penalty_on_wrong_alone(r, p):
+    """Mistake: the correct sequences earn ``r`` and escape the constant ``p``."""
+    return r, p
+
+
+def penalty_sign_flipped(r, p):
+    """Mistake: a penalty that is added with the other sign."""
+    return r - p, -p
+
+
+MUTATIONS = {
+    "penalty forgotten": penalty_forgotten,
+    "penalty on wrong ones alone": penalty_on_wrong_alone,
+    "penalty's sign flipped": penalty_sign_flipped,
+}
+
+# --- symbolic: any batch of episodes on three nodes, any logits, any r and p -------------------
+
+
+def _symbolic(weights, size: str) -> Finding:
+    adjacency = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]  # 0 -> 1 -> 2 and 0 -> 2
+    source, target, horizon, n = 0, 2, 2, 3
+    r, p = sp.symbols("r p", real=True)
+    f = {j: sp.symbols(f"f{j}_0:{n}", real=True) for j in (0, 1)}
+    batch = list(exact.episodes(n, source, target, horizon))
+    times = sp.symbols(f"m0:{len(batch)}", integer=True, nonnegative=True)
+
+    def log_pi(j, k):
+        return f[j][k] - sp.log(sum(sp.exp(x) for x in f[j]))
+
+    policy_gradient = correct = incorrect = sp.Integer(0)
+    for count, path in zip(times, batch, strict=True):
+        log_probability = sum(log_pi(j, k) for j, k in itertools.pairwise(path))
+        good = exact.is_correct(adjacency, path, target)
+        policy_gradient -= count * (r * int(good) + p) * log_probability
+        if good:
+            correct -= count * log_probability
+        else:
+            incorrect -= count * log_probability
+    on_correct, on_incorrect = weights(r, p)
+    difference = sp.expand(policy_gradient - on_correct * correct - on_incorrect * incorrect)
+    variables = [*f[0], *f[1]]
+    residuals = [difference, *(sp.simplify(sp.diff(difference, x)) for x in variables)]
+    # The gradient that autograd and the closed forms use, derived here once more.
+    softmax = [sp.exp(x) / sum(sp.exp(y) for y in f[0]) for x in f[0]]
+    residuals += [
+        sp.simplify(sp.diff(-log_pi(0, 1), f[0][k]) - (softmax[k] - int(k == 1))) for k in range(n)
+    ]
+    wrong = sum(x != 0 for x in residuals)
+    return decide(
+        wrong == 0,
+        f"{len(residuals)} identities, {wrong} with a residual",
+        f"all {len(batch)} episodes of a three-node graph, each any number of times in the batch; "
+        "logits, r and p free",
+    )
+
+
+# --- exhaustive: exact rationals on every small graph ------------------------------------------
+
+
+def _graphs(size: str):
+    for n in (2, 3) if size == "small" else (2, 3, 4):
+        for adjacency in digraphs(n):
+            yield n, adjacency
+
+
+def _batch(weights, size: str) -> Finding:
+    rng = random.Random(41)
+    graphs = instances = failures = 0
+    for n, adjacency in _graphs(size):
+        graphs += 1
+        for _ in range(20):
+            policy = rational_policy(n, rng)
+            source, target = rng.sample(range(n), 2)
+            r, p = fmpq(rng.randint(1, 9), 7), fmpq(rng.choice((-3, -1, 2)), 5)
+            legal = list(exact.correct_paths(adjacency, source, target, 3))
+            others = [_random_episode(n, source, target, rng) for _ in range(6)]
+            batch = [rng.choice(legal) for _ in range(4 * bool(legal))] + others
+            # One side walks each episode; the other counts transitions of the two groups.
+            marked = [(u, exact.is_correct(adjacency, u, target)) for u in batch]
+            ours = exact.weighted_gradient(
+                policy, ((u, target, r * good + p) for u, good in marked)
+            )
+            known = set(legal)
+            theirs = []
+            for weight, group in zip(
+                weights(r, p),
+                ([u for u in batch if u in known], [u for u in batch if u not in known]),
+                strict=True,
+            ):
+                theirs.append((-weight, _sft_gradient_toward(policy, group, target)))
+            instances += 1
+            failures += exact.largest(exact.add((1, ours), *theirs)) != 0
+    return decide(
+        failures == 0,
+        f"{graphs:,} graphs, {instances:,} batches, {failures:,} failures",
+        f"all digraphs on up to {n} nodes, 20 rational policies each with a random problem, batch "
+        "of 6 to 10 episodes, r and p; exact rationals",
+    )
+
+
+def _random_episode(n: int, source: int, target: int, rng: random.Random) -> tuple[int, ...]:
+    path = [source]
+    while path[-1] != target and len(path) <= 3:
+        path.append(rng.randrange(n))
+    return tuple(path)
+
+
+def _sft_gradient_toward(policy, paths, target):
+    # Counting, as exact.sft_gradient does, for episodes that may have missed their target.
+    gradient: exact.Gradient = {}
+    counts: dict[int, dict[int, int]] = {}
+    for path in paths:
+        for j, k in itertools.pairwise(path):
+            row = counts.setdefault(j, {})
+            row[k] = row.get(k, 0) + 1
+    for j, row in counts.items():
+        total = sum(row.values())
+        gradient[target, j] = [total * p - row.get(k, 0) for k, p in enumerate(policy[target][j])]
+    return gradient
+
+
+def on_policy(probability):
+    """Theorem 4.1 in expectation: each correct path weighs its probability under the policy."""
+    return probability
+
+
+def every_path_alike(probability):
+    """Mistake: plain SFT on the set of correct paths, each once."""
+    return 0 * probability + 1
+
+
+def importance_squared(probability):
+    """Mistake: weighing a sample by its probability when sampling has done so already."""
+    return probability**2
+
+
+def _expectation(weigh, size: str) -> Finding:
+    rng = random.Random(43)
+    graphs = instances = failures = 0
+    horizon = 3
+    for n, adjacency in _graphs(size):
+        graphs += 1
+        for _ in range(20):
+            policy = rational_policy(n, rng)
+            source, target = rng.sample(range(n), 2)
+            gradient = exact.success_gradient(adjacency, policy, source, target, horizon)
+            paths = exact.path_probabilities(adjacency, policy, source, target, horizon)
+            sft = (
+                (weigh(prob), exact.sft_gradient(policy, [path])) for path, prob in paths.items()
+            )
+            instances += 1
+            failures += exact.largest(exact.add((1, gradient), *sft)) != 0
+    return decide(
+        failures == 0,
+        f"{graphs:,} graphs, {instances:,} policies, {failures:,} failures",
+        f"all digraphs on up to {n} nodes, 20 rational policies each with a random problem, "
+        f"horizon {horizon}; recursion against enumeration, exact rationals",
+    )
+
+
+# --- exhaustive: the trainers' own losses under autograd, against the exact rationals ----------
+
+
+def _autograd(weights, size: str) -> Finding:
+    rng = random.Random(47)
+    graphs = instances = failures = 0
+    worst = 0.0
+    n, target, source = 3, 2, 0
+    for adjacency in digraphs(n):
+        graphs += 1
+        batch = list(exact.episodes(n, source, target, 2))
+        for _ in range(2 if size == "small" else 20):
+            policy = rational_policy(n, rng)
+            r, p = fmpq(rng.randint(1, 9), 7), fmpq(rng.choice((-3, -1, 2)), 5)
+            marked = [(u, exact.is_correct(adjacency, u, target)) for u in batch]
+            on_correct, on_incorrect = weights(r, p)
+            closed = exact.weighted_gradient(
+                policy, ((u, target, on_correct if good else on_incorrect) for u, good in marked)
+            )
+            computed = _autograd_gradient(policy, batch, target, [r * g + p for _, g in marked])
+            # Each entry sums at most `terms` products of factors <= 1 times |R|; every factor is
+            # rounded a few times, in log, softmax and product, so 16 units a term is generous.
+            terms = sum(len(u) - 1 for u in batch)
+            bound = 16 * terms * 2.0**-53 * _float(abs(r) + abs(p))
+            error = max(
+                abs(_float(x) - computed[target, j, k].item())
+                for (_, j), row in closed.items()
+                for k, x in enumerate(row)
+            )
+            worst = max(worst, error / bound)
+            instances += 1
+            failures += error > bound
+    return decide(
+        failures == 0,
+        f"{instances:,} gradients, {failures:,} beyond the rounding bound, "
+        f"worst at {_shown(worst)} of it",
+        f"all {graphs} digraphs on 3 nodes, all {len(batch)} episodes as the batch; float64 autograd "
+        "against exact rationals, bound 16 * terms * 2^-53 * (|r| + |p|)",
+    )
+
+
+def _float(x: fmpq) -> float:
+    return int(x.p) / int(x.q)
+
+
+def _shown(x: float) -> str:
+    return f"{x:.2f}" if x < 100 else f"{x:.0e}"
+
+
+def _autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:
+    n = len(policy)
+    model = TabularModel(n)
+    with torch.no_grad():
+        model.f.copy_(
+            torch.tensor(
+                [[[math.log(_float(x)) for x in row] for row in t] for t in policy],
+                dtype=torch.float64,
+            )
+        )
+    length = 2 + max(len(u) for u in batch)
+    tokens = torch.full((len(batch), length), task.pad_token(n))
+    for row, path in zip(tokens, batch, strict=True):
+        row[: 2 + len(path)] = torch.tensor([path[0], target, *path])
+    steps = torch.as_tensor(task.path_steps(tokens, n))
+    log_probs = losses.path_log_probs(model, tokens, steps)
+    weights = torch.tensor([_float(x) for x in returns], dtype=torch.float64)
+    losses.policy_gradient(log_probs, weights).sum().backward()
+    return model.f.grad
+
+
+# --- transformer: the same equality, loss and gradient, on the stored model --------------------
+
+TRANSFORMER_MARGIN = 1e-12  # relative, in float64; set before the run
+
+
+def _transformer(weights, size: str) -> Finding:
+    run = load_run(BASE_RUN)
+    graph = run.task.graph
+    generator = torch.Generator().manual_seed(7)
+    pairs = torch.as_tensor(run.task.split.train_pairs)
+    chosen = torch.randint(len(pairs), (64 if size == "small" else 512,), generator=generator)
+    tokens = sample(run.model, pairs[chosen], generator, temperature=1.3)
+    correct = correct_mask(graph, tokens)
+    r, p = 1.0, -0.25
+    pg = gradient_of(
+        run.model, tokens, lambda lp: losses.policy_gradient(lp, r * correct + p).mean()
+    )
+    on_correct, on_incorrect = weights(r, p)
+
+    def weighted_sft(log_probs):
+        each = losses.sft(log_probs)
+        total = on_correct * each[correct].sum() + on_incorrect * each[~correct].sum()
+        return total / len(tokens)
+
+    sft = gradient_of(run.model, tokens, weighted_sft)
+    loss_gap = abs(pg[0] - sft[0]) / abs(pg[0])
+    gradient_gap = float((pg[1] - sft[1]).norm() / pg[1].norm())
+    gap = max(loss_gap, gradient_gap)
+    return decide(
+        gap <= TRANSFORMER_MARGIN,
+        f"relative gap of loss and gradient {'<= 1e-12' if gap <= 1e-12 else f'{gap:.2f}'}",
+        f"outside the hypotheses (no table); stored run, {len(tokens)} samples, "
+        f"{int(correct.sum())} correct, r = {r}, p = {p}, {pg[1].numel():,} parameters, float64",
+    )
+
+
+def gradient_of(model: torch.nn.Module, tokens: torch.Tensor, loss) -> tuple[float, torch.Tensor]:
+    """Loss and flat gradient of a float64 copy of the model: a number and shape ``(P,)``.
+
+    ``loss`` maps log-probabilities ``(B, S)`` to a scalar.
+    """
+    model = copy.deepcopy(model).double()
+    steps = torch.as_tensor(task.path_steps(tokens, model.n))
+    value = loss(losses.path_log_probs(model, tokens, steps))
+    value.backward()
+    return value.item(), torch.cat([x.grad.flatten() for x in model.parameters()])
+
+
+# --- hypotheses -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One batch on the graph 0 -> 1 with logits 0: what the trainer does with it."""
+
+    kl_weight: float = 0.0
+    penalty: float = 0.0
+    same_batch: bool = True
+    same_divisor: bool = True
+
+
+def residual(instance: Instance) -> float:
+    """Largest difference between PG's gradient and SFT's on the correct sequences."""
+    model, base = TabularModel(2), TabularModel(2)
+    with torch.no_grad():
+        model.f[1, 0, 1] = 1.0  # the policy has moved away from its base
+    tokens = torch.tensor([[0, 1, 0, 1, 2], [0, 1, 0, 0, 1]])  # one correct, one not
+    correct = torch.tensor([True, False])
+    steps = torch.as_tensor(task.path_steps(tokens, 2))
+
+    def gradient(loss) -> torch.Tensor:
+        (g,) = torch.autograd.grad(loss(losses.path_log_probs(model, tokens, steps)), model.f)
+        return g
+
+    base_log_probs = losses.path_log_probs(base, tokens, steps).detach()
+    returns = correct + instance.penalty
+    pg = gradient(
+        lambda lp: losses.policy_gradient(lp, returns, base_log_probs, instance.kl_weight).mean()
+    )
+    divisor = len(tokens) if instance.same_divisor else int(correct.sum())
+    # A fixed data set holds the correct sequence as often as it was written down, here twice.
+    times = 1 if instance.same_batch else 2
+    sft = gradient(lambda lp: times * losses.sft(lp)[correct].sum() / divisor)
+    return float((pg - sft).abs().max())
+
+
+HYPOTHESES = tuple(
+    Hypothesis(name, sentence, holds, Instance(), failing, residual)
+    for name, sentence, holds, failing in (
+        (
+            "no KL term",
+            "lambda = 0.",
+            lambda x: x.kl_weight == 0,
+            Instance(kl_weight=0.1),
+        ),
+        (
+            "no constant reward",
+            "p = 0: an incorrect sequence earns nothing (else it is trained on with weight p).",
+            lambda x: x.penalty == 0,
+            Instance(penalty=-0.1),
+        ),
+        (
+            "same batch",
+            "SFT sees the correct sequences of this batch, as often as they were generated.",
+            lambda x: x.same_batch,
+            Instance(same_batch=False),
+        ),
+        (
+            "same divisor",
+            "Both losses are divided by the same number, not by the number of their own terms.",
+            lambda x: x.same_divisor,
+            Instance(same_divisor=False),
+        ),
+    )
+)
+
+# --- the checks -------------------------------------------------------------------------------
+
+CHECKS = (
+    Check(
+        claim="4.1/identity",
+        rung="symbolic",
+        title="For any batch, logits, r and p the two losses and their gradients are equal.",
+        measure=_symbolic,
+        statement=stated_weights,
+        mutations=MUTATIONS,
+        cell="check-4-1-symbolic",
+    ),
+    Check(
+        claim="4.1/batch",
+        rung="exhaustive",
+        title="Gradients of a batch, walked step by step and by counting, agree exactly.",
+        measure=_batch,
+        statement=stated_weights,
+        mutations=MUTATIONS,
+        seeds=(41,),
+        cell="check-4-1-exhaustive",
+    ),
+    Check(
+        claim="4.1/expectation",
+        rung="exhaustive",
+        title="The gradient of the success probability is SFT on correct paths, each weighed by its probability.",
+        measure=_expectation,
+        statement=on_policy,
+        mutations={
+            "each correct path once": every_path_alike,
+            "probability squared": importance_squared,
+        },
+        seeds=(43,),
+        cell="check-4-1-expectation",
+    ),
+    Check(
+        claim="4.1/autograd",
+        rung="exhaustive",
+        title="The trainer's loss under autograd gives the exact gradient, to a stated rounding.",
+        measure=_autograd,
+        statement=stated_weights,
+        mutations=MUTATIONS,
+        seeds=(47,),
+        cell="check-4-1-autograd",
+    ),
+    Check(
+        claim="4.1/transformer",
+        rung="transformer",
+        title="Loss and gradient of the trained transformer agree on the same batch.",
+        measure=_transformer,
+        statement=stated_weights,
+        mutations=MUTATIONS,
+        source="stored",
+        seeds=(BASE_RUN.seed, 7),
+        cell="check-4-1-transformer",
+    ),
+    NotApplicable(
+        "4.1/solver",
+        "solver",
+        "an identity, decided for all logits, r and p by the symbolic rung; nothing is left to search",
+    ),
+    NotApplicable("4.1/certified", "certified", "an equality, with no inequality to certify"),
+    NotApplicable(
+        "4.1/statistical",
+        "statistical",
+        "it holds on every batch; there is no expectation to estimate",
+    ),
+)
