@@ -206,6 +206,14 @@ class Record:
             f" · control {self.control}"
         )
 
+    def report(self, folder: Path = RECORDS) -> str:
+        """Write several lines for a page: the verdict, what was covered, each control, the record."""
+        lines = [self.line(), f"  covered: {self.scope}"]
+        lines += [f"  control, {name}: {figure}" for name, figure in self.controls.items()]
+        stored = [r for r in load(self.theorem, folder) if r.claim == self.claim]
+        lines.append(f"  agrees with the stored record: {any(map(self.agrees, stored))}")
+        return "\n".join(lines)
+
     def agrees(self, other: Record) -> bool:
         """Whether two runs of one check came to the same verdict and the same control."""
         return all(

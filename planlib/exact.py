@@ -104,7 +104,7 @@ def success_probabilities(
     """Probability of finishing correctly: entry ``[h][j]`` from ``j`` with ``h`` steps left."""
     n = len(adjacency)
     zero = 0 * policy[target][0][0]
-    values = [[zero + (j == target) for j in range(n)]]
+    values = [[zero + int(j == target) for j in range(n)]]
     for _ in range(horizon):
         last = values[-1]
         values.append(
@@ -133,7 +133,7 @@ def success_gradient(
     n = len(adjacency)
     values = success_probabilities(adjacency, policy, target, horizon)
     zero = 0 * policy[target][0][0]
-    visits = [zero + (j == source) for j in range(n)]
+    visits = [zero + int(j == source) for j in range(n)]
     gradient: Gradient = {(target, j): [zero] * n for j in range(n) if j != target}
     for m in range(horizon):
         now, then = values[horizon - m], values[horizon - m - 1]
@@ -193,7 +193,7 @@ def weighted_gradient(policy: Sequence, episodes: Iterable[tuple[Path, int, obje
         for j, taken in pairwise(path):
             row = gradient.setdefault((target, j), [0] * len(policy[target][j]))
             for k, p in enumerate(policy[target][j]):
-                row[k] += weight * (p - (k == taken))
+                row[k] += weight * (p - int(k == taken))
     return gradient
 
 

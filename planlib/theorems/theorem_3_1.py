@@ -518,7 +518,7 @@ def row_residual(instance: Instance) -> float:
 _FORK = ((0, 3), (0, 1, 3), (0, 1, 3), (0, 1, 3))  # from 0 to 3: once directly, three times by 1
 _CROSSED = tuple(
     path
-    for target, current, other, direct in ((0, 2, 1, 3), (0, 3, 1, 1), (1, 2, 0, 1), (1, 3, 0, 3))
+    for target, current, other, direct in ((0, 2, 1, 3), (0, 3, 1, 1), (1, 2, 0, 3), (1, 3, 0, 1))
     for path in [(current, target)] * direct + [(current, other, target)] * (4 - direct)
 )
 WITNESS = Instance(4, _FORK, (3, 0), (0, 0.75, 0, 0.25))
@@ -547,7 +547,7 @@ HYPOTHESES = (
         "The loss is the SFT loss alone, without weight decay.",
         lambda x: x.weight_decay == 0,
         Instance(2, ((0, 1),), (1, 0), (0, 1)),
-        Instance(2, ((0, 1),), (1, 0), (0, 1), weight_decay=0.01),
+        Instance(2, ((0, 1),), (1, 0), (0, 1), weight_decay=0.1),
         row_residual,
     ),
 )

@@ -253,7 +253,7 @@ def _autograd(weights, size: str) -> Finding:
     return decide(
         failures == 0,
         f"{instances:,} gradients, {failures:,} beyond the rounding bound, "
-        f"worst at {_shown(worst)} of it",
+        f"worst {_shown(worst)} of it",
         f"all {graphs} digraphs on 3 nodes, all {len(batch)} episodes as the batch; float64 autograd "
         "against exact rationals, bound 16 * terms * 2^-53 * (|r| + |p|)",
     )
@@ -264,7 +264,7 @@ def _float(x: fmpq) -> float:
 
 
 def _shown(x: float) -> str:
-    return f"{x:.2f}" if x < 100 else f"{x:.0e}"
+    return f"below {math.ceil(10 * x) / 10:.1f}" if x < 1 else f"about 1e{math.log10(x):.0f}"
 
 
 def _autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:

@@ -1,0 +1,37 @@
+# Two commands do everything; each sets up .venv first and skips what is done.
+#   make book        execute the notebooks, build the book strictly, print where it lies
+#   make test        units, properties, and nbval over every notebook
+.PHONY: book test notebooks lab bench setup check-book clean
+PYTHON ?= python3
+RUN := .venv/bin/python
+# The kernels and tools of .venv come first, whatever else the machine has.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+setup:
+	@$(PYTHON) tools/bootstrap.py
+
+book: setup
+	@$(RUN) tools/book.py --execute
+
+test: setup
+	$(RUN) -m ruff check .
+	$(RUN) -m pytest tests
+	$(RUN) -m pytest --nbval -p no:cacheprovider notebooks
+
+# Recompute the records, execute every notebook and rewrite its committed outputs.
+notebooks: setup
+	$(RUN) -m planlib verify all --record
+	$(RUN) tools/notebooks.py
+
+# Build from the committed outputs, without executing them again.
+check-book: setup
+	@$(RUN) tools/book.py
+
+lab: setup
+	$(RUN) -m jupyter lab notebooks
+
+bench: setup
+	$(RUN) benchmarks/speed.py
+
+clean:
+	rm -rf _build .venv

@@ -1,0 +1,210 @@
+"""One style for every figure and table of the book; draws what it is given, computes nothing.
+
+Colours are from Okabe and Ito's palette, which stays apart for colour-blind
+readers; lines and marks differ in shape as well, for greyscale.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import networkx as nx
+import numpy as np
+import seaborn as sns
+
+from planlib.graph import PlanningGraph
+
+BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
+MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "open": "open"}
+
+
+def style() -> None:
+    """Set the book's figure style: opaque white ground (for dark mode), large enough type."""
+    sns.set_theme(
+        style="whitegrid",
+        context="notebook",
+        palette=[BLUE, ORANGE, GREEN, RED, GREY],
+        rc={
+            "figure.facecolor": "white",
+            "figure.dpi": 110,
+            "savefig.facecolor": "white",
+            "axes.titlesize": 12,
+            "axes.titleweight": "bold",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.constrained_layout.use": True,
+        },
+    )
+
+
+def graph(
+    ax: plt.Axes,
+    planning_graph: PlanningGraph,
+    positions: Mapping[int, tuple[float, float]],
+    path: Sequence[int] = (),
+    wrong_at: int | None = None,
+    labels: bool = True,
+    size: float = 500,
+) -> None:
+    """Draw a graph, and on it a path: solid blue where legal, dashed red on its wrong step.
+
+    ``wrong_at`` is the index of the first wrong step of ``path``; later steps are
+    left out.
+    """
+    g = planning_graph.to_networkx()
+    small = {"node_size": size, "arrowsize": 12 if labels else 5}
+    nx.draw_networkx_edges(
+        g, positions, ax=ax, edge_color="#BBBBBB", width=1 if labels else 0.25, **small
+    )
+    nx.draw_networkx_nodes(
+        g, positions, ax=ax, node_color="white", edgecolors="#444444", node_size=size
+    )
+    steps = list(itertools.pairwise(path))
+    good = steps if wrong_at is None else steps[:wrong_at]
+    bad = [] if wrong_at is None else steps[wrong_at : wrong_at + 1]
+    for edges, colour, line in ((good, BLUE, "solid"), (bad, RED, "dashed")):
+        drawn = nx.DiGraph(edges)
+        drawn.add_nodes_from(g)
+        nx.draw_networkx_edges(
+            drawn, positions, edgelist=edges, ax=ax, edge_color=colour, width=2.5, style=line,
+            node_size=size, arrowsize=16, connectionstyle="arc3,rad=0.12",
+        )  # fmt: skip
+    if len(path):
+        ends = [path[0], path[-1] if wrong_at is None else path[wrong_at]]
+        nx.draw_networkx_nodes(
+            g,
+            positions,
+            nodelist=ends,
+            ax=ax,
+            node_color="#CFE8F7",
+            edgecolors=BLUE,
+            node_size=size,
+        )
+    if labels:
+        nx.draw_networkx_labels(g, positions, ax=ax, font_size=10)
+    ax.set_axis_off()
+
+
+def arcs(
+    ax: plt.Axes, n: int, path: Sequence[int], target: int, wrong_at: int | None = None
+) -> None:
+    """Draw a path over nodes on a line, one arc a step: blue and solid, or red and dashed if wrong.
+
+    Forward steps arch above the line and backward ones below it; the target is
+    a star.
+    """
+    ax.plot([0, n - 1], [0, 0], color="#BBBBBB", lw=1, zorder=0)
+    for at, (j, k) in enumerate(itertools.pairwise(path)):
+        bad = at == wrong_at
+        t = np.linspace(0, np.pi, 60)
+        x, y = (j + k) / 2 - (k - j) / 2 * np.cos(t), (k - j) / 2 * np.sin(t)
+        ax.plot(x, y, color=RED if bad else BLUE, ls="--" if bad else "-", lw=2)
+        ax.annotate(
+            "",
+            (k, 0),
+            (x[-8], y[-8]),
+            arrowprops={"arrowstyle": "-|>", "color": RED if bad else BLUE},
+        )
+    for node in path:
+        ax.plot(node, 0, "o", color="white", mec="#444444", ms=8)
+        ax.annotate(
+            str(node), (node, 0), (0, -14), textcoords="offset points", ha="center", fontsize=8
+        )
+    ax.plot(target, 0, "*", color=GREEN, mec="black", ms=15)
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_axis_off()
+
+
+def blocks(
+    ax: plt.Axes, state: Sequence[str], left: float = 0, bottom: float = 0, scale: float = 1
+):
+    """Draw a Blocksworld state as stacks of lettered blocks on a table."""
+    colours = {"A": "#CFE8F7", "B": "#FCE3B4", "C": "#C7EBDD", "D": "#F6D3BF"}
+    ax.plot([left - 0.2 * scale, left + 4.2 * scale], [bottom, bottom], color="#444444", lw=1.5)
+    for x, stack in enumerate(state):
+        for y, block in enumerate(stack):
+            corner = (left + x * 1.1 * scale, bottom + y * scale)
+            ax.add_patch(
+                plt.Rectangle(corner, scale, scale, fc=colours.get(block, "white"), ec="#444444")
+            )
+            ax.text(
+                corner[0] + scale / 2,
+                corner[1] + scale / 2,
+                block,
+                ha="center",
+                va="center",
+                fontsize=8 + 3 * scale,
+                color="black",
+            )
+
+
+def status_card(records: Iterable, title: str) -> str:
+    """Return the status card of a theorem as HTML, from its stored records alone."""
+    rows = []
+    for r in records:
+        word = f'<span class="verdict {_css(r)}">{MARKS[_shown(r)]} {_shown(r)}</span>'
+        place = f'<a href="#{r.cell}">{r.rung}</a>' if r.cell else r.rung
+        text = html.escape(r.title)
+        figure = html.escape(r.figure)
+        control = f"control {r.control.lower()}" if r.control else ""
+        rows.append(
+            f"<tr><td>{place}</td><td>{word}</td><td>{text}<br><small>{figure}"
+            f"{'; ' + control if control else ''}</small></td></tr>"
+        )
+    return (
+        f'<table class="status-card"><caption>{html.escape(title)}</caption>'
+        "<thead><tr><th>rung</th><th>verdict</th><th>claim and figure</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _shown(record) -> str:
+    return "FAIL" if record.control == "NOT REJECTED" else record.verdict
+
+
+def _css(record) -> str:
+    return {"PASS": "pass", "FAIL": "fail", "UNDECIDED": "undecided", "N/A": "na"}[_shown(record)]
+
+
+def matrix(records: Iterable, theorems: Mapping[str, str], rungs: Sequence[str]) -> str:
+    """Return the verification matrix, theorem by rung, as HTML with a link a cell.
+
+    A cell shows the worst of its records; without any it is open.
+    """
+    cells: dict[tuple[str, str], list] = {}
+    for r in records:
+        cells.setdefault((r.theorem, r.rung), []).append(r)
+    order = ["FAIL", "UNDECIDED", "PASS", "N/A"]
+    body = []
+    for theorem, title in theorems.items():
+        row = [f"<th scope='row'>{theorem} <small>{html.escape(title)}</small></th>"]
+        for rung in rungs:
+            found = cells.get((theorem, rung), [])
+            if not found:
+                row.append('<td class="open">open</td>')
+                continue
+            worst = min(found, key=lambda r: order.index(_shown(r)))
+            text = MARKS[_shown(worst)] + (f" {len(found)}" if len(found) > 1 else "")
+            page = f"theorem_{theorem.replace('.', '_')}.html"
+            anchor = f"#{worst.cell}" if worst.cell else "#rungs-that-do-not-apply"
+            note = html.escape(
+                "; ".join(f"{r.claim}: {_shown(r)}, {r.figure or r.scope}" for r in found)
+            )
+            row.append(
+                f'<td class="{_css(worst)}"><a href="{page}{anchor}" title="{note}" '
+                f'aria-label="{theorem} {rung}: {note}">{text}</a></td>'
+            )
+        body.append(f"<tr>{''.join(row)}</tr>")
+    head = "".join(f"<th scope='col'>{rung}</th>" for rung in rungs)
+    return (
+        '<div class="matrix-frame"><table class="matrix"><thead><tr><th>theorem</th>'
+        f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def rounded(values: Iterable[float], digits: int = 2) -> list[float]:
+    """Round figures for print: what a figure shows, in numbers that a test can compare."""
+    return [round(float(x), digits) + 0.0 for x in np.asarray(list(values), dtype=float)]
