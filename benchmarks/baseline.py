@@ -2,8 +2,9 @@
 
 Batches of 32 padded to a fixed 32 tokens, the loss over every position with
 padding ignored, PyTorch's own encoder layer under a causal mask; sampling one
-sequence at a time, the whole prefix again at each step.  Nothing here is used
-by the book.
+sequence at a time to a fixed number of tokens, as the usual small `generate`
+loops do, the whole prefix again at each step, cut at the end token.  Nothing
+here is used by the book.
 """
 
 from __future__ import annotations
@@ -71,12 +72,15 @@ def sft_step(
 
 @torch.no_grad()
 def sample_one(model: PlainTransformer, source: int, target: int) -> list[int]:
-    """Generate one sequence, reading the whole prefix again for each token."""
-    tokens = [source, target, source]
-    while len(tokens) < LENGTH and tokens[-1] != end_token(model.n):
-        logits = model(torch.tensor([tokens]))[0, -1]
-        tokens.append(int(torch.multinomial(logits.softmax(-1), 1)))
-    return tokens
+    """Generate to the full length, the whole prefix again for each token; cut at the end token."""
+    tokens = torch.tensor([[source, target, source]])
+    while tokens.shape[1] < LENGTH:
+        logits = model(tokens)[:, -1]
+        drawn = torch.multinomial(logits.softmax(-1), 1)
+        tokens = torch.cat([tokens, drawn], dim=1)
+    row = tokens[0].tolist()
+    end = end_token(model.n)
+    return row[: row.index(end) + 1] if end in row else row
 
 
 def policy_gradient_step(

@@ -164,6 +164,7 @@ class NotApplicable:
             control="",
             source="live",
             size=size,
+            cell=f"na-{self.theorem.replace('.', '-')}",
             versions=versions(),
         )
 

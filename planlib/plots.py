@@ -146,7 +146,7 @@ def status_card(records: Iterable, title: str) -> str:
     rows = []
     for r in records:
         word = f'<span class="verdict {_css(r)}">{MARKS[_shown(r)]} {_shown(r)}</span>'
-        place = f'<a href="#{r.cell}">{r.rung}</a>' if r.cell else r.rung
+        place = f'<a href="#{r.cell}">{r.rung}</a>'
         text = html.escape(r.title)
         figure = html.escape(r.figure)
         control = f"control {r.control.lower()}" if r.control else ""
@@ -189,12 +189,11 @@ def matrix(records: Iterable, theorems: Mapping[str, str], rungs: Sequence[str])
             worst = min(found, key=lambda r: order.index(_shown(r)))
             text = MARKS[_shown(worst)] + (f" {len(found)}" if len(found) > 1 else "")
             page = f"theorem_{theorem.replace('.', '_')}.html"
-            anchor = f"#{worst.cell}" if worst.cell else "#rungs-that-do-not-apply"
             note = html.escape(
                 "; ".join(f"{r.claim}: {_shown(r)}, {r.figure or r.scope}" for r in found)
             )
             row.append(
-                f'<td class="{_css(worst)}"><a href="{page}{anchor}" title="{note}" '
+                f'<td class="{_css(worst)}"><a href="{page}#{worst.cell}" title="{note}" '
                 f'aria-label="{theorem} {rung}: {note}">{text}</a></td>'
             )
         body.append(f"<tr>{''.join(row)}</tr>")

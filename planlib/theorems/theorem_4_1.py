@@ -387,7 +387,7 @@ HYPOTHESES = tuple(
             "no constant reward",
             "p = 0: an incorrect sequence earns nothing (else it is trained on with weight p).",
             lambda x: x.penalty == 0,
-            Instance(penalty=-0.1),
+            Instance(penalty=-0.5),
         ),
         (
             "same batch",

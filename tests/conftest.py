@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+import torch
+
+from planlib.graph import PlanningGraph, erdos_renyi
+from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def triangle():
+    """0 -> 1 -> 2 and 0 -> 2: every value in the tests on it is worked out by hand."""
+    return PlanningGraph([[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+
+
+@pytest.fixture
+def ten():
+    return erdos_renyi(10, 0.4, acyclic=True, seed=0)
+
+
+def random_models(n, seed=0):
+    """One model of each kind with parameters that are not all alike."""
+    generator = torch.Generator().manual_seed(seed)
+    models = [
+        TabularModel(n),
+        LinearTransformer(n),
+        Transformer(TransformerConfig(n, width=16, max_length=16), generator),
+        Transformer(TransformerConfig(n, layers=2, heads=4, width=16, max_length=16), generator),
+    ]
+    for model in models:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter.add_(0.3 * noise)
+    return models
+
+
+def random_adjacency(n, p, seed):
+    adjacency = np.random.default_rng(seed).random((n, n)) < p
+    np.fill_diagonal(adjacency, False)
+    return adjacency

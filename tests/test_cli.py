@@ -1,0 +1,111 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import pytest
+
+from planlib import theorems
+from planlib.__main__ import main
+from planlib.evidence import Check, decide
+
+FIELDS = {"claim", "rung", "verdict", "figure", "scope", "control", "source", "seconds"}
+
+
+def test_verify_prints_a_line_a_check(capsys):
+    assert main(["verify", "4.1", "--rung", "symbolic"]) == 0
+    line = capsys.readouterr().out.strip()
+    assert line.startswith("Theorem 4.1 · symbolic · PASS · ")
+    assert line.endswith("control REJECTED")
+
+
+def test_verify_json(capsys):
+    assert main(["verify", "3.1", "--rung", "certified", "--json"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    record = json.loads(line)
+    assert set(record) >= FIELDS
+    assert (record["claim"], record["verdict"], record["control"]) == (
+        "3.1/excess",
+        "PASS",
+        "REJECTED",
+    )
+    assert (record["source"], record["rung"]) == ("live", "certified")
+
+
+def test_a_rung_that_does_not_apply_exits_0(capsys):
+    assert main(["verify", "4.1", "--rung", "certified"]) == 0
+    assert "N/A" in capsys.readouterr().out
+
+
+def fake(monkeypatch, findings):
+    def measure(statement, size):
+        return findings[statement]
+
+    check = Check("4.1/fake", "solver", "", measure, "true", {"wrong": "wrong"})
+    monkeypatch.setattr(theorems.module("4.1"), "CHECKS", (check,))
+
+
+@pytest.mark.parametrize(
+    ("true", "wrong", "status"),
+    [(True, False, 0), (False, False, 1), (True, True, 1), (None, False, 2), (None, True, 1)],
+)
+def test_exit_status(monkeypatch, capsys, true, wrong, status):
+    fake(monkeypatch, {"true": decide(true, "", ""), "wrong": decide(wrong, "", "")})
+    assert main(["verify", "4.1"]) == status
+    assert main(["verify", "4.1", "--json"]) == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "9.9"], "theorem"),
+        (["verify", "4.2"], "theorem"),
+        (["verify", "4.1", "--rung", "magic"], "rung"),
+        (["verify", "4.1", "--rung", "formal"], "rung"),
+        (["verify", "4.1", "--record", "--small"], "--record"),
+        (["train", "sft", "--graph", "torus:5"], "graph"),
+        (["train", "sft", "--steps", "-5"], "steps"),
+    ],
+)
+def test_bad_usage_is_64_and_names_the_argument(arguments, message, capsys):
+    assert main(arguments) == 64
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["prove"], ["verify"], ["train", "ppo"]])
+def test_bad_syntax_is_64(arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 64
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    for check in (c for t in theorems.CHECKED for c in theorems.checks(t)):
+        assert check.claim in text
+    assert "open" in text and "4.2" in text
+    assert main(["list", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"claim", "rung", "title", "page"} <= set(lines[0])
+
+
+@pytest.mark.parametrize("method", ["sft", "pg", "q"])
+def test_train_prints_where_the_model_lies(method, tmp_path, capsys, monkeypatch):
+    from planlib import study, train
+
+    small = study.RunConfig(width=16, sft=train.SFTConfig(steps=20, batch_size=32))
+    monkeypatch.setattr(study, "RunConfig", lambda **k: dataclasses.replace(small, **k))
+    options = ["--graph", "er:n=12,p=0.4,acyclic,seed=1", "--steps", "5", "--out", str(tmp_path)]
+    assert main(["train", method, *options, "--seed", "3"]) == 0
+    figures, place = capsys.readouterr().out.strip().splitlines()[-2:]
+    assert "greedy_test" in figures
+    assert train.load_model(place).n == 12
+
+
+def test_as_a_program():
+    run = [sys.executable, "-m", "planlib"]
+    done = subprocess.run([*run, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and "python -m planlib verify 4.1" in done.stdout
+    done = subprocess.run([*run, "verify", "nothing"], capture_output=True, text=True)
+    assert done.returncode == 64 and len(done.stderr.splitlines()) == 1

@@ -1,0 +1,101 @@
+"""The framework that verdicts come from must itself be able to say no."""
+
+import dataclasses
+import json
+
+import pytest
+
+from planlib import evidence
+from planlib.evidence import Check, Finding, NotApplicable, Record, decide, exit_code
+from planlib.graph import InputError
+
+
+def at_most(bound, size):
+    """A claim about the numbers 1 to 9: none exceeds the bound."""
+    worst = max(range(1, 10))
+    return decide(worst <= bound, f"largest {worst}", "1 to 9")
+
+
+def check(statement, mutations):
+    return Check(
+        claim="0.0/toy", rung="exhaustive", title="A toy.", measure=at_most,
+        statement=statement, mutations=mutations,
+    )  # fmt: skip
+
+
+def test_a_true_claim_with_a_rejected_control_counts():
+    record = check(9, {"too strong": 8}).run()
+    assert (record.verdict, record.control, record.counts) == ("PASS", "REJECTED", True)
+    assert record.controls == {"too strong": "largest 9"}
+    assert exit_code([record]) == 0
+    assert record.line() == "Theorem 0.0 · exhaustive · PASS · largest 9 · control REJECTED"
+
+
+def test_a_false_claim_fails():
+    record = check(5, {"stronger still": 4}).run()
+    assert (record.verdict, record.counts, exit_code([record])) == ("FAIL", False, 1)
+
+
+def test_a_control_that_passes_sinks_the_check():
+    record = check(10, {"not wrong at all": 11, "too strong": 3}).run()
+    assert (record.verdict, record.control) == ("PASS", "NOT REJECTED")
+    assert not record.counts and exit_code([record]) == 1
+
+
+def test_an_undecided_control_is_not_rejected():
+    def never(bound, size):
+        return decide(None if bound == 0 else True, "?", "")
+
+    record = Check("0.0/u", "solver", "", never, 1, {"unclear": 0}).run()
+    assert record.control == "NOT REJECTED" and exit_code([record]) == 1
+
+
+def test_undecided_is_not_a_pass():
+    def undecided(bound, size):
+        return decide(None if bound else False, "?", "")
+
+    record = Check("0.0/u", "solver", "", undecided, 1, {"wrong": 0}).run()
+    assert (record.verdict, record.counts, exit_code([record])) == ("UNDECIDED", False, 2)
+    failed = check(5, {"x": 4}).run()
+    assert exit_code([record, failed]) == 1
+
+
+def test_not_applicable_keeps_its_reason():
+    record = NotApplicable("0.0/x", "certified", "no inequality").run()
+    assert (record.verdict, record.scope, exit_code([record])) == ("N/A", "no inequality", 0)
+    assert "no inequality" in record.line() and not record.counts
+
+
+def test_a_check_needs_a_control_and_a_known_rung():
+    with pytest.raises(InputError, match="mutations"):
+        check(9, {})
+    with pytest.raises(InputError, match="rung"):
+        Check("0.0/x", "guess", "", at_most, 9, {"a": 1})
+    with pytest.raises(InputError, match="size"):
+        check(9, {"a": 1}).run("huge")
+    with pytest.raises(InputError, match="verdict"):
+        Finding("GOOD", "", "")
+
+
+def test_records_round_trip_and_disagreement_shows(tmp_path):
+    record = check(9, {"too strong": 8}).run()
+    path = evidence.store([record], "0.0", tmp_path)
+    assert evidence.load("0.0", tmp_path) == [record] == evidence.load(folder=tmp_path)
+    assert "agrees with the stored record: True" in record.report(tmp_path)
+    worse = check(8, {"too strong": 7}).run()
+    assert "agrees with the stored record: False" in worse.report(tmp_path)
+    assert record.agrees(dataclasses.replace(record, seconds=99.0))
+    path.write_text(path.read_text()[:-30])
+    with pytest.raises(InputError, match="stored records"):
+        evidence.load("0.0", tmp_path)
+    with pytest.raises(InputError, match="stored records"):
+        evidence.load("9.9", tmp_path)
+
+
+def test_a_record_has_what_the_page_promises():
+    fields = set(json.loads(json.dumps(dataclasses.asdict(check(9, {"a": 8}).run()))))
+    assert {
+        "claim", "rung", "verdict", "figure", "scope", "control", "source", "seconds", "seeds",
+        "versions",
+    } <= fields  # fmt: skip
+    assert {f.name for f in dataclasses.fields(Record)} == fields

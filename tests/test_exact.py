@@ -1,0 +1,127 @@
+from fractions import Fraction
+from itertools import pairwise
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planlib import exact
+from planlib.graph import PlanningGraph
+from planlib.theorems.common import digraphs
+
+HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
+TRIANGLE = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
+
+
+def fractions_policy(n, rng):
+    def row():
+        weights = [rng.randint(1, 9) for _ in range(n)]
+        return [Fraction(w, sum(weights)) for w in weights]
+
+    return [[row() for _ in range(n)] for _ in range(n)]
+
+
+def test_uniform_policy_by_hand():
+    uniform = [[[THIRD] * 3 for _ in range(3)] for _ in range(3)]
+    paths = exact.path_probabilities(TRIANGLE, uniform, 0, 2, 2)
+    assert paths == {(0, 2): THIRD, (0, 1, 2): THIRD**2}
+    values = exact.success_probabilities(TRIANGLE, uniform, 2, 2)
+    assert values == [[0, 0, 1], [THIRD, THIRD, 1], [THIRD + THIRD**2, THIRD, 1]]
+    # d J / d f(0)[2] = pi_2 (1 - J), d f(0)[1] = pi_1 (1/3 - J), d f(0)[0] = pi_0 (0 - J)
+    success = Fraction(4, 9)
+    gradient = exact.success_gradient(TRIANGLE, uniform, 0, 2, 2)
+    assert gradient[2, 0] == [-THIRD * success, THIRD * (THIRD - success), THIRD * (1 - success)]
+
+
+def test_counts_and_gradients_by_hand():
+    counts = exact.cooccurrence([(0, 1, 2), (0, 2), (0, 2)])
+    assert counts == {(2, 0): {1: 1, 2: 2}, (2, 1): {2: 1}}
+    assert exact.frequencies(counts, 3)[2, 0] == [0, THIRD, 2 * THIRD]
+    policy = [[[HALF, HALF, 0]] * 3] * 3
+    assert exact.sft_gradient(policy, [(0, 1, 2), (0, 2), (0, 2)])[2, 0] == [3 * HALF, HALF, -2]
+    assert exact.likelihood({(2, 0): [0, THIRD, 2 * THIRD], (2, 1): [0, 0, 1]}, counts) == Fraction(
+        4, 27
+    )
+
+
+@given(st.integers(2, 4), st.integers(0, 10**6))
+def test_recursion_agrees_with_enumeration(n, seed):
+    rng = Random(seed)
+    adjacency = [[int(j != k and rng.random() < 0.5) for k in range(n)] for j in range(n)]
+    policy = fractions_policy(n, rng)
+    source, target = rng.sample(range(n), 2)
+    every = list(exact.episodes(n, source, target, 3))
+    assert sum(exact.path_probability(policy, u, target) for u in every) == 1
+    correct = [u for u in every if exact.is_correct(adjacency, u, target)]
+    assert sorted(correct) == sorted(exact.correct_paths(adjacency, source, target, 3))
+    paths = exact.path_probabilities(adjacency, policy, source, target, 3)
+    assert sorted(paths) == sorted(correct)
+    assert all(p == exact.path_probability(policy, u, target) for u, p in paths.items())
+    values = exact.success_probabilities(adjacency, policy, target, 3)
+    assert sum(paths.values()) == values[3][source]
+
+
+@given(st.integers(2, 4), st.integers(0, 10**6))
+def test_success_gradient_is_the_finite_difference_in_the_policy(n, seed):
+    """Move one probability along the softmax's own direction, exactly, in rationals."""
+    rng = Random(seed)
+    adjacency = [[int(j != k) for k in range(n)] for j in range(n)]
+    policy = fractions_policy(n, rng)
+    gradient = exact.success_gradient(adjacency, policy, 0, 1, 3)
+    h = Fraction(1, 10**9)
+    for (i, j), row in gradient.items():
+        for k, expected in enumerate(row):
+            moved = []
+            for sign in (1, -1):
+                table = [[list(r) for r in t] for t in policy]
+                p = policy[i][j]
+                table[i][j] = [p[m] + sign * h * p[m] * (int(m == k) - p[k]) for m in range(n)]
+                moved.append(exact.success_probabilities(adjacency, table, 1, 3)[3][0])
+            assert abs((moved[0] - moved[1]) / (2 * h) - expected) < Fraction(1, 10**12)
+
+
+@given(st.integers(2, 6), st.integers(0, 10**6))
+def test_reaches_agrees_with_the_graph(n, seed):
+    rng = Random(seed)
+    adjacency = [[int(j != k and rng.random() < 0.3) for k in range(n)] for j in range(n)]
+    graph = PlanningGraph(adjacency)
+    for target in range(n):
+        assert exact.reaches(adjacency, target) == graph.reachability[target].tolist()
+
+
+def test_number_of_digraphs():
+    assert [sum(1 for _ in digraphs(n)) for n in (2, 3)] == [4, 64]
+    assert len({str(a) for a in digraphs(3)}) == 64
+
+
+def test_paths_are_legal_walks():
+    for path in exact.correct_paths([[0, 1], [1, 0]], 0, 1, 5):
+        assert path == (0, 1)
+    cyclic = [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    found = list(exact.correct_paths(cyclic, 0, 2, 4))
+    assert found == [(0, 1, 0, 1, 2), (0, 1, 2)]
+    assert all(cyclic[j][k] for path in found for j, k in pairwise(path))
+
+
+def test_exact_runs_without_the_package(tmp_path):
+    """It must run in a page: standard library alone."""
+    import ast
+    import sys
+    from pathlib import Path
+
+    tree = ast.parse(Path(exact.__file__).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = (
+                [node.module] if isinstance(node, ast.ImportFrom) else [a.name for a in node.names]
+            )
+            assert all(name.split(".")[0] in sys.stdlib_module_names for name in names)
+
+
+def test_gradient_of_a_perfect_policy_is_zero():
+    policy = [[[0, 0, 1], [0, 0, 1], [0, 0, 1]]] * 3
+    gradient = exact.success_gradient(TRIANGLE, policy, 0, 2, 2)
+    assert exact.largest(gradient) == 0
+    with pytest.raises(KeyError):
+        gradient[0, 1]

@@ -1,0 +1,93 @@
+"""Losses against values worked out by hand, and autograd against closed form and enumeration."""
+
+import math
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from planlib import exact, losses, task
+from planlib.models import TabularModel
+from planlib.theorems.common import rational_row
+
+END = 3
+
+
+def tokens_of(*paths, target=2, n=3):
+    length = 2 + max(map(len, paths))
+    rows = [[p[0], target, *p] + [task.pad_token(n)] * (length - 2 - len(p)) for p in paths]
+    return torch.tensor(rows)
+
+
+def test_sft_by_hand():
+    # All logits 0: each of the two steps of 0, 1, 2 has probability 1/3, the end token 1.
+    tokens = tokens_of((0, 1, 2, END), (0, 2, END))
+    steps = torch.as_tensor(task.path_steps(tokens, 3))
+    loss = losses.sft(losses.path_log_probs(TabularModel(3), tokens, steps))
+    assert loss.tolist() == pytest.approx([2 * math.log(3), math.log(3)], abs=1e-15)
+
+
+def test_policy_gradient_by_hand():
+    log_probs = torch.log(torch.tensor([[0.0, 0.5, 0.25], [0.0, 0.1, 1.0]]).clamp(min=1e-9))
+    log_probs[:, 0] = 0
+    base = torch.zeros(2, 3)
+    base[0, 1] = math.log(0.25)
+    base[0, 2] = math.log(0.25)
+    plain = losses.policy_gradient(log_probs, torch.tensor([1.0, 0.0]))
+    assert plain.tolist() == pytest.approx([math.log(2) + math.log(4), 0], abs=1e-6)
+    # With lambda = 2 the first step weighs 1 - 2 log(0.5 / 0.25), the second 1 - 0.
+    kl = losses.policy_gradient(log_probs, torch.tensor([1.0, 0.0]), base, 2.0)
+    assert kl[0].item() == pytest.approx(
+        (1 - 2 * math.log(2)) * math.log(2) + math.log(4), abs=1e-6
+    )
+    # A step that the policy has made likelier than its base is pushed down: a penalty.
+    x = torch.tensor([[math.log(0.9)]], requires_grad=True)
+    loss = losses.policy_gradient(x, torch.tensor([0.0]), torch.tensor([[math.log(0.1)]]), 1.0)
+    (gradient,) = torch.autograd.grad(loss.sum(), x)
+    assert gradient.item() == pytest.approx(math.log(9), abs=1e-6)
+
+
+def test_q_learning_by_hand():
+    q = torch.tensor([[0.0, 0.5, 2.0]], requires_grad=True)
+    best = torch.tensor([[0.0, 3.0, 7.0]], requires_grad=True)
+    r, discount = torch.tensor([[0.0, -1.0, 1.0]]), torch.tensor([[0.0, 0.5, 0.0]])
+    loss = losses.q_learning(q, r, best, discount)
+    assert loss.tolist() == [(0.5 + 1 - 1.5) ** 2 + (2 - 1) ** 2]
+    loss.sum().backward()
+    assert q.grad.tolist() == [[0, 0, 2]]
+    assert best.grad is None  # semi-gradient
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_autograd_closed_form_and_enumeration_agree(seed):
+    """The expected policy gradient by three code paths, to 1e-12."""
+    rng = random.Random(seed)
+    n, source, target, horizon = 3, 0, 2, 3
+    adjacency = [[0, 1, 1], [1, 0, 1], [0, 0, 0]]
+    policy = [[rational_row(n, rng) for _ in range(n)] for _ in range(n)]
+    policy = [[[Fraction(int(x.p), int(x.q)) for x in row] for row in t] for t in policy]
+    closed = exact.success_gradient(adjacency, policy, source, target, horizon)
+
+    batch = list(exact.episodes(n, source, target, horizon))
+    probability = [exact.path_probability(policy, u, target) for u in batch]
+    assert sum(probability) == 1
+    reward = [int(exact.is_correct(adjacency, u, target)) for u in batch]
+    enumerated = exact.weighted_gradient(
+        policy, [(u, target, p * r) for u, p, r in zip(batch, probability, reward, strict=True)]
+    )
+    assert exact.largest(exact.add((1, closed), (1, enumerated))) == 0
+
+    model = TabularModel(n)
+    with torch.no_grad():
+        model.f.copy_(torch.tensor(np.log(np.array(policy, dtype=float))))
+    tokens = tokens_of(*batch)
+    steps = torch.as_tensor(task.path_steps(tokens, n))
+    log_probs = losses.path_log_probs(model, tokens, steps)
+    weights = torch.tensor(
+        [float(p * r) for p, r in zip(probability, reward, strict=True)], dtype=torch.float64
+    )
+    losses.policy_gradient(log_probs, weights).sum().backward()
+    for (i, j), row in closed.items():
+        assert model.f.grad[i, j].tolist() == pytest.approx([-float(x) for x in row], abs=1e-12)

@@ -1,0 +1,187 @@
+"""What the repository promises about itself."""
+
+import ast
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from planlib import evidence, theorems
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# Each module may import these of planlib, and no others: one direction.
+ALLOWED = {
+    "exact": set(),
+    "graph": set(),
+    "task": {"graph"},
+    "models": {"graph"},
+    "losses": {"graph", "task"},
+    "rollout": {"graph", "task", "models", "losses"},
+    "metrics": {"graph", "task", "models", "losses", "rollout"},
+    "train": {"graph", "task", "models", "losses", "rollout"},
+    "evidence": {"graph"},
+    "plots": {"graph"},
+    "study": {"graph", "task", "models", "losses", "rollout", "metrics", "train", "evidence"},
+}
+
+
+def imports(path):
+    """Names imported by a file: (top-level packages, modules of planlib)."""
+    packages, modules = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [(a.name, None) for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [(node.module, a.name) for a in node.names]
+        else:
+            continue
+        for module, name in names:
+            packages.add(module.split(".")[0])
+            if module == "planlib" and name and not name.startswith("_"):
+                modules.add(name)
+            elif module.startswith("planlib."):
+                modules.add(module.split(".")[1])
+    return packages, modules
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_imports_point_one_way(module):
+    packages, modules = imports(ROOT / "planlib" / f"{module}.py")
+    assert modules <= ALLOWED[module]
+    if module in ("exact", "graph", "task", "evidence", "plots"):
+        assert "torch" not in packages
+
+
+def test_every_module_is_in_the_list():
+    files = {p.stem for p in (ROOT / "planlib").glob("*.py")} - {"__init__", "__main__"}
+    assert files == set(ALLOWED)
+    users = [p.stem for p in (ROOT / "planlib").glob("*.py") if "theorems" in imports(p)[1]]
+    assert users == ["__main__"]
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    found = (line.lower().split("==") for line in lines if "==" in line and line[0] != "#")
+    return {name.replace("_", "-"): version for name, version in found}
+
+
+def test_environment_yml_matches_the_constraints():
+    from rattler import MatchSpec, Version
+
+    data = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = {"pytorch": "torch"}
+    checked = 0
+    for entry in data["dependencies"]:
+        if isinstance(entry, dict):
+            assert entry["pip"] == ["-c constraints.txt", "-e .[book,test]"]
+            continue
+        spec = MatchSpec(entry)
+        name = spec.name.normalized if hasattr(spec.name, "normalized") else str(spec.name)
+        if name in ("python", "pip"):
+            continue
+        pin = pins()[conda.get(name, name)]
+        assert spec.version is not None, f"{name} has no version"
+        assert MatchSpec(f"x {spec.version}").version == spec.version
+        assert re.fullmatch(r"==?" + re.escape(pin), str(spec.version)), (entry, pin)
+        Version(pin)
+        checked += 1
+    assert checked >= 5
+
+
+def test_every_dependency_is_pinned():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(x for extra in extras for x in extra)]
+    names = {re.split(r"[=<>\[ ]", x)[0].lower() for x in wanted}
+    assert names <= set(pins())
+    assert pins()["torch"] == "2.13.0"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_committed_with_outputs(path):
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    assert cells
+    for cell in cells:
+        assert cell["execution_count"], "".join(cell["source"])[:80]
+        assert not any(o["output_type"] == "error" for o in cell["outputs"])
+        assert not any(o.get("name") == "stderr" for o in cell["outputs"])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_figures_have_alternative_text_and_a_caption(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        outputs = cell.get("outputs", [])
+        if any("image/png" in o.get("data", {}) for o in outputs):
+            shown = cell["metadata"]["mystnb"]
+            assert len(shown["image"]["alt"]) > 30
+            assert len(shown["figure"]["caption"]) > 30 and shown["figure"]["name"]
+
+
+def test_each_check_has_its_cell_on_its_page():
+    for theorem in theorems.CHECKED:
+        page = ROOT / "notebooks" / f"theorem_{theorem.replace('.', '_')}.ipynb"
+        cells = json.loads(page.read_text())["cells"]
+        text = "".join("".join(c["source"]) for c in cells)
+        for record in evidence.load(theorem):
+            assert f"({record.cell})=" in text, record.claim
+            if record.verdict != "N/A":
+                assert f'theorems.check("{record.claim}").run()' in text
+
+
+def test_matrix_is_drawn_from_the_records():
+    from planlib import plots
+
+    records = evidence.load()
+    html = plots.matrix(records, theorems.THEOREMS, evidence.RUNGS)
+    assert html.count('<td class="open">') == len(theorems.THEOREMS) * len(evidence.RUNGS) - len(
+        {(r.theorem, r.rung) for r in records}
+    )
+    import dataclasses
+
+    failed = [dataclasses.replace(records[0], verdict="FAIL"), *records[1:]]
+    assert 'class="fail"' not in html
+    assert 'class="fail"' in plots.matrix(failed, theorems.THEOREMS, evidence.RUNGS)
+    sunk = [dataclasses.replace(records[0], control="NOT REJECTED"), *records[1:]]
+    assert 'class="fail"' in plots.matrix(sunk, theorems.THEOREMS, evidence.RUNGS)
+    assert "FAIL" in plots.status_card(sunk, "card")
+
+
+def test_no_pickle_and_no_absolute_paths():
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    files = done.stdout.split() or [str(p.relative_to(ROOT)) for p in ROOT.rglob("*.py")]
+    for name in files:
+        path = ROOT / name
+        if path.suffix in (".py", ".ipynb", ".md", ".yml", ".toml", ".txt", ".json", ".sh"):
+            text = path.read_text(encoding="utf-8")
+            here = "/" + "work/"
+            assert here not in text and "/" + "root/" not in text, name
+            if path.suffix == ".py" and path.name != Path(__file__).name:
+                assert not re.search(r"pickle\.load|torch\.(load|save)\(", text), name
+
+
+def test_bootstrap_names_its_reason_in_one_line(monkeypatch, tmp_path):
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "tools" / "bootstrap.py")
+    bootstrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bootstrap)
+    assert "no network" in bootstrap.explain("WARNING ... NewConnectionError(...)")
+    assert "disk is full" in bootstrap.explain("OSError: [Errno 28] No space left on device")
+    assert "no such thing" in bootstrap.explain("x\nERROR: no such thing\n")
+    monkeypatch.setattr(bootstrap, "VENV", str(tmp_path / ".venv"))
+    monkeypatch.setattr(sys, "version_info", (3, 9))
+    with pytest.raises(SystemExit, match=r"^setup: Python 3\.11 or newer is needed, this is 3\.9$"):
+        bootstrap.main()
+    monkeypatch.undo()
+    monkeypatch.setattr(bootstrap, "VENV", str(tmp_path / ".venv"))
+    usage = type("Usage", (), {"free": 10**9})
+    monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(SystemExit, match=r"^setup: about 4 GB of free disk are needed$"):
+        bootstrap.main()

@@ -1,0 +1,66 @@
+import dataclasses
+import json
+
+import pytest
+
+from planlib import study
+from planlib.graph import InputError
+from planlib.study import RunConfig
+from planlib.train import CheckpointError, SFTConfig
+
+SMALL = RunConfig(
+    graph="er:n=12,p=0.4,acyclic,seed=1",
+    width=16,
+    sft=SFTConfig(steps=30, batch_size=32, checkpoint_every=10),
+)
+
+
+def test_a_run_is_stored_loaded_and_checked(tmp_path):
+    made = study.store_run(SMALL, tmp_path, progress=False)
+    again = study.load_run(SMALL, tmp_path)
+    assert again.metrics == made.metrics
+    assert all(agrees for _, _, agrees in study.recheck(again).values())
+    assert sorted(p.name for p in (tmp_path / SMALL.key).iterdir()) == [
+        "model.safetensors",
+        "record.json",
+    ]
+    record = json.loads((tmp_path / SMALL.key / "record.json").read_text())
+    assert {"config", "metrics", "history", "seconds", "device", "versions"} <= set(record)
+    before = (tmp_path / SMALL.key / "record.json").stat().st_mtime_ns
+    study.store_run(SMALL, tmp_path, progress=False)  # nothing to do
+    assert (tmp_path / SMALL.key / "record.json").stat().st_mtime_ns == before
+
+
+def test_the_key_is_the_whole_configuration():
+    assert SMALL.key == dataclasses.replace(SMALL).key
+    others = [
+        dataclasses.replace(SMALL, seed=1),
+        dataclasses.replace(SMALL, graph="er:n=12,p=0.4,acyclic,seed=2"),
+        dataclasses.replace(SMALL, sft=dataclasses.replace(SMALL.sft, learning_rate=1e-3)),
+    ]
+    assert len({SMALL.key, *(c.key for c in others)}) == 4
+
+
+def test_missing_altered_and_truncated_runs_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"python -m planlib train sft --graph er:n=12"):
+        study.load_run(SMALL, tmp_path)
+    study.store_run(SMALL, tmp_path, progress=False)
+    path = tmp_path / SMALL.key / "record.json"
+    text = path.read_text()
+    path.write_text(text.replace('"seed": 0', '"seed": 5'))
+    with pytest.raises(InputError, match="another one"):
+        study.load_run(SMALL, tmp_path)
+    path.write_text(text[:100])
+    with pytest.raises(InputError, match="stored run"):
+        study.load_run(SMALL, tmp_path)
+    path.write_text(text)
+    model = tmp_path / SMALL.key / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-100])
+    with pytest.raises(CheckpointError):
+        study.load_run(SMALL, tmp_path)
+
+
+def test_an_unknown_graph_stops_before_training(tmp_path):
+    with pytest.raises(InputError, match="graph"):
+        study.store_run(dataclasses.replace(SMALL, graph="torus:5"), tmp_path)
+    assert not list(tmp_path.iterdir())

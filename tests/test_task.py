@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+from conftest import random_adjacency
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planlib import exact, task
+from planlib.graph import InputError, PlanningGraph, blocksworld, erdos_renyi
+from planlib.task import Outcome
+
+END, PAD = 3, 4  # of the triangle
+
+
+@pytest.mark.parametrize(
+    ("path", "outcome"),
+    [
+        ([0, 1, 2, END], Outcome.CORRECT),
+        ([0, 2, END, PAD], Outcome.CORRECT),
+        ([0, 0, 2, END], Outcome.ILLEGAL_EDGE),
+        ([0, 1, 0, 2, END], Outcome.ILLEGAL_EDGE),
+        ([0, 1, END, PAD], Outcome.WRONG_END),
+        ([0, END], Outcome.WRONG_END),
+        ([0, 2, 1, END], Outcome.NO_END),
+        ([0, 2], Outcome.NO_END),
+        ([0, 2, PAD], Outcome.NO_END),
+        ([0, 1], Outcome.TOO_LONG),
+        ([0], Outcome.TOO_LONG),
+    ],
+)
+def test_outcomes_by_hand(triangle, path, outcome):
+    assert task.check_sequences(triangle, [[0, 2, *path]]) == [outcome]
+
+
+@given(st.integers(2, 5), st.integers(0, 10**6))
+def test_correctness_agrees_with_exact(n, seed):
+    rng = np.random.default_rng(seed)
+    adjacency = random_adjacency(n, 0.5, seed)
+    graph = PlanningGraph(adjacency)
+    source, target = rng.permutation(n)[:2]
+    for _ in range(20):
+        path = (source, *rng.integers(0, n, rng.integers(1, 5)))
+        tokens = [[source, target, *path, task.end_token(n)]]
+        found = task.check_sequences(graph, tokens)[0] == Outcome.CORRECT
+        assert found == exact.is_correct(adjacency.tolist(), path, target)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(3, 12),
+    st.booleans(),
+    st.integers(0, 10**6),
+    st.sampled_from(["loop_erased", "self_avoiding"]),
+)
+def test_random_paths_are_simple_and_correct(n, acyclic, seed, method):
+    graph = erdos_renyi(n, 0.4, acyclic, seed)
+    pairs = graph.reachable_pairs()
+    if not len(pairs):
+        return
+    paths = task.random_paths(graph, pairs, np.random.default_rng(seed), method)
+    tokens = task.encode(paths, n)
+    assert (task.check_sequences(graph, tokens) == Outcome.CORRECT).all()
+    assert all(len(set(p)) == len(p) for p in paths)
+    assert [(p[0], p[-1]) for p in paths] == list(map(tuple, pairs.tolist()))
+
+
+def test_walk_is_uniform_over_correct_steps():
+    # 0 -> {1, 2} -> 3, and 0 -> 3: each of the three first steps one third of the time.
+    graph = PlanningGraph([[0, 1, 1, 1], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]])
+    paths = task.random_paths(graph, [(0, 3)] * 3000, np.random.default_rng(0))
+    first = np.bincount([p[1] for p in paths], minlength=4)
+    assert first[0] == 0
+    assert np.abs(first[1:] - 1000).max() < 120  # more than four standard deviations
+
+
+def test_max_steps_is_kept():
+    graph = blocksworld(4)
+    pairs = np.random.default_rng(0).permutation(graph.reachable_pairs())[:30]
+    paths = task.random_paths(graph, pairs, np.random.default_rng(0), max_steps=9)
+    assert max(map(len, paths)) <= 10
+    with pytest.raises(task.ProblemError, match="max_steps"):
+        task.random_paths(graph, graph.reachable_pairs(), np.random.default_rng(0), max_steps=1)
+
+
+@given(st.integers(0, 10**6), st.floats(0, 0.9))
+@settings(deadline=None, max_examples=25)
+def test_no_test_pair_leaks(seed, fraction):
+    graph = erdos_renyi(12, 0.3, True, seed)
+    try:
+        split = task.split_pairs(graph, fraction, seed)
+    except task.SplitError:
+        return
+    test = set(map(tuple, split.test_pairs.tolist()))
+    train = set(map(tuple, split.train_pairs.tolist()))
+    assert test and not test & train
+    assert test | train == set(map(tuple, graph.reachable_pairs().tolist()))
+    data = task.sft_dataset(graph, split, 3, seed)
+    assert {(int(row[0]), int(row[1])) for row in data} == train
+    edges = {tuple(row[2:4]) for row in data.tolist() if row[4] == task.end_token(12)}
+    assert edges == set(zip(*map(list, np.nonzero(graph.adjacency)), strict=True))
+
+
+def test_split_is_seeded(ten):
+    a, b, c = (task.split_pairs(ten, 0.3, seed) for seed in (0, 0, 1))
+    assert np.array_equal(a.test_pairs, b.test_pairs)
+    assert not np.array_equal(a.test_pairs, c.test_pairs)
+    data = [task.sft_dataset(ten, a, 5, seed) for seed in (0, 0, 1)]
+    assert np.array_equal(data[0], data[1])
+    assert data[0].shape != data[2].shape or not np.array_equal(data[0], data[2])
+
+
+def test_rewards_by_hand(triangle):
+    # 0 2 | 0 1 2 END, then 0 2 | 0 0 2 END (0 -> 0 is no edge), then 0 2 | 0 1 END
+    tokens = np.array([[0, 2, 0, 1, 2, END], [0, 2, 0, 0, 2, END], [0, 2, 0, 1, END, PAD]])
+    assert task.path_steps(tokens, 3).tolist() == [[False, False, True, True, True]] * 2 + [
+        [False, False, True, True, False]
+    ]
+    assert task.process_reward(triangle, tokens).tolist() == [
+        [0, 0, 0, 1, 1],
+        [0, 0, -1, 1, 1],
+        [0, 0, 0, -1, 0],
+    ]
+    assert task.outcome_reward(triangle, tokens).tolist() == [
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 0, 0],
+    ]
+
+
+def test_an_illegal_jump_onto_the_target_earns_both(triangle):
+    graph = PlanningGraph([[0, 1, 0], [0, 0, 1], [0, 0, 0]])
+    tokens = [[0, 2, 0, 2, END]]
+    assert task.process_reward(graph, tokens).tolist() == [[0, 0, 0, 1]]  # 1 - 1, then the end
+    assert task.check_sequences(graph, tokens) == [Outcome.ILLEGAL_EDGE]
+
+
+def test_episode_ends_with_the_step_from_the_target():
+    tokens = [[0, 2, 0, 2, 1, 2, END]]
+    assert task.path_steps(tokens, 3).tolist() == [[False, False, True, True, True, True]]
+    assert task.episode_steps(tokens, 3).tolist() == [[False, False, True, True, False, False]]
+
+
+def test_decode_leaves_padding_out():
+    assert task.decode([0, 2, 0, 1, 2, END, PAD], 3) == "0 2 0 1 2 \\n"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ([(0, 0)], "not the target"),
+        ([(2, 0)], "can reach"),
+        ([(0, 3)], "nodes 0 to 2"),
+        ([(-1, 2)], "nodes 0 to 2"),
+        ([(0, 1, 2)], "rows"),
+        ([(0.0, 1.0)], "rows"),
+        (np.zeros((0, 2), dtype=int), "rows"),
+    ],
+)
+def test_bad_problems(triangle, pairs, message):
+    with pytest.raises(task.ProblemError, match=message):
+        task.check_problems(triangle, pairs)
+    with pytest.raises(task.ProblemError):
+        task.random_paths(triangle, pairs, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("fraction", [1.0, -0.1, 1.1, float("nan")])
+def test_bad_splits(ten, fraction):
+    with pytest.raises(task.SplitError) as caught:
+        task.split_pairs(ten, fraction, 0)
+    assert caught.value.argument == "train_fraction"
+
+
+def test_split_of_edges_alone_leaves_no_test_pair():
+    with pytest.raises(task.SplitError, match="test pair"):
+        task.split_pairs(PlanningGraph([[0, 1], [0, 0]]), 0.2, 0)
+
+
+def test_bad_sequences(triangle):
+    with pytest.raises(InputError, match="prompts"):
+        task.check_sequences(triangle, [[0, 2, 1, 2, END]])
+    with pytest.raises(InputError, match="shape"):
+        task.check_sequences(triangle, [0, 2, 0])
+    with pytest.raises(InputError, match="method"):
+        task.random_paths(triangle, [(0, 2)], np.random.default_rng(0), method="fast")
+    with pytest.raises(InputError, match="path"):
+        task.encode([], 3)

@@ -1,0 +1,310 @@
+import dataclasses
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from planlib import exact, metrics, task, train
+from planlib.graph import InputError, PlanningGraph
+from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
+from planlib.train import (
+    CheckpointError,
+    PolicyGradientConfig,
+    QLearningConfig,
+    SFTConfig,
+    load_model,
+    save_model,
+    train_policy_gradient,
+    train_q_learning,
+    train_sft,
+)
+
+
+@pytest.fixture
+def setup(ten):
+    split = task.split_pairs(ten, 0.3, 0)
+    return ten, split, task.sft_dataset(ten, split, 4, 0)
+
+
+def tiny(seed=0):
+    config = TransformerConfig(10, width=16, max_length=16)
+    return Transformer(config, torch.Generator().manual_seed(seed))
+
+
+def run(kind, setup, seed=0, checkpoint=None, **options):
+    graph, split, data = setup
+    model, generator = tiny(), torch.Generator().manual_seed(seed)
+    options = {"steps": 12, "batch_size": 16, "checkpoint_every": 5, "evaluate_every": 4} | options
+
+    def evaluate(m):
+        pairs = split.test_pairs
+        share = metrics.accuracy(m, graph, pairs, generator, greedy=True, max_length=12)
+        return {"greedy": share}
+
+    extra = {"evaluate": evaluate, "checkpoint": checkpoint, "progress": False}
+    if kind == "sft":
+        history = train_sft(model, data, SFTConfig(**options), generator, **extra)
+    elif kind == "pg":
+        config = PolicyGradientConfig(max_length=12, kl_weight=0.01, **options)
+        history = train_policy_gradient(model, graph, split.train_pairs, config, generator, **extra)
+    else:
+        config = QLearningConfig(max_length=12, **options)
+        history = train_q_learning(model, graph, split.train_pairs, config, generator, **extra)
+    return model, history
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["sft", "pg", "q"])
+def test_same_seed_same_run_other_seed_other_run(kind, setup):
+    (a, first), (b, again), (c, _) = (run(kind, setup, seed) for seed in (0, 0, 1))
+    assert same(a, b) and first == again
+    assert not same(a, c)
+    assert len(first["loss"]) == 12 and first["evaluated_at"] == [4, 8, 12]
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", ["sft", "pg", "q"])
+def test_an_interrupted_run_resumes_to_the_bit(kind, setup, tmp_path, monkeypatch):
+    whole, history = run(kind, setup)
+    path = tmp_path / "run.safetensors"
+    update, calls = train._Run.update, []
+
+    def stop_at_eight(self, **figures):
+        calls.append(1)
+        if len(calls) == 8:  # after the checkpoint at 5, before the one at 10
+            raise Interrupted
+        update(self, **figures)
+
+    monkeypatch.setattr(train._Run, "update", stop_at_eight)
+    with pytest.raises(Interrupted):
+        run(kind, setup, checkpoint=path)
+    monkeypatch.undo()
+    resumed, continued = run(kind, setup, checkpoint=path)
+    assert same(whole, resumed)
+    assert continued == history
+    assert same(load_model(path), whole)
+
+
+def test_a_finished_run_is_not_trained_again(setup, tmp_path):
+    path = tmp_path / "run.safetensors"
+    first, _ = run("sft", setup, checkpoint=path)
+    before = path.read_bytes()
+    again, history = run("sft", setup, checkpoint=path)
+    assert same(first, again) and len(history["loss"]) == 12
+    assert path.read_bytes() == before
+
+
+def test_checkpoint_of_another_configuration_is_refused(setup, tmp_path):
+    path = tmp_path / "run.safetensors"
+    run("sft", setup, checkpoint=path)
+    with pytest.raises(CheckpointError, match="config"):
+        run("sft", setup, checkpoint=path, learning_rate=1e-4)
+    with pytest.raises(CheckpointError, match="config"):
+        run("pg", setup, checkpoint=path)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 0.5, 0.99])
+def test_truncated_checkpoint_is_refused(tmp_path, keep):
+    path = tmp_path / "model.safetensors"
+    save_model(tiny(), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: keep if keep >= 1 else int(keep * len(whole))])
+    with pytest.raises(CheckpointError, match="whole safetensors"):
+        load_model(path)
+
+
+def test_checkpoint_of_another_shape_or_kind_is_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "model.safetensors"
+    tensors = {f"model.{k}": v for k, v in tiny().state_dict().items()}
+    tensors["model.head.weight"] = torch.zeros(3, 16)
+    description = (
+        '{"kind": "Transformer", "dtype": "float32", "n": 10, "width": 16, "max_length": 16}'
+    )
+    save_file(tensors, path, {"model": description})
+    with pytest.raises(CheckpointError, match="shapes"):
+        load_model(path)
+    save_file(tensors, path, {"model": '{"kind": "other"}'})
+    with pytest.raises(CheckpointError, match="description"):
+        load_model(path)
+    save_file(tensors, path)
+    with pytest.raises(CheckpointError, match="description"):
+        load_model(path)
+    with pytest.raises(CheckpointError):
+        load_model(tmp_path / "missing.safetensors")
+
+
+def test_interrupted_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "model.safetensors"
+    old = tiny(0)
+    save_model(old, path)
+
+    def full_disk(*arguments, **options):
+        path.with_name(path.name + ".new").write_bytes(b"half of it")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(train, "save_file", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        save_model(tiny(1), path)
+    assert same(load_model(path), old)
+
+
+def test_models_survive_saving(tmp_path):
+    for model in (tiny(), TabularModel(4), LinearTransformer(4)):
+        path = tmp_path / "model.safetensors"
+        save_model(model, path)
+        again = load_model(path)
+        assert type(again) is type(model) and same(model, again)
+        assert next(again.parameters()).dtype == next(model.parameters()).dtype
+    assert os.listdir(tmp_path) == ["model.safetensors"]
+
+
+def test_sft_on_a_table_reaches_the_frequencies(triangle):
+    paths = [(0, 1, 2), (0, 2), (0, 2), (0, 2), (0, 1)]
+    config = SFTConfig(3000, 10, 2.0, optimizer="sgd", schedule="constant")
+    model = TabularModel(3)
+    train_sft(model, task.encode(paths, 3), config, torch.Generator(), progress=False)
+    counts = exact.cooccurrence(paths)
+    for (i, j), row in exact.frequencies(counts, 3).items():
+        learned = model.f[i, j].softmax(-1).tolist()
+        assert learned == pytest.approx([float(x) for x in row], abs=2e-3)
+    assert (model.f[0] == 0).all()  # no path leads to 0: these rows are free
+
+
+def test_one_sgd_step_is_the_closed_form(triangle):
+    paths = [(0, 1, 2), (0, 2), (0, 2)]
+    config = SFTConfig(1, 10, 0.5, optimizer="sgd", schedule="constant")
+    model = TabularModel(3)
+    train_sft(model, task.encode(paths, 3), config, torch.Generator(), progress=False)
+    uniform = [[[1 / 3] * 3] * 3] * 3
+    for (i, j), row in exact.sft_gradient(uniform, paths).items():
+        assert model.f[i, j].tolist() == pytest.approx([-0.5 * x / 3 for x in row], abs=1e-12)
+
+
+def test_policy_gradient_learns_and_counts_paths(triangle):
+    config = PolicyGradientConfig(200, 64, 0.5, optimizer="sgd", max_length=8)
+    model = TabularModel(3)
+    history = train_policy_gradient(
+        model, triangle, [(0, 2)], config, torch.Generator().manual_seed(0), progress=False
+    )
+    assert history["accuracy"][0] < 0.7 < 0.9 < np.mean(history["accuracy"][-20:])
+    assert history["known_paths"][-1] == 2  # 0 1 2 and 0 2
+
+
+def test_kl_penalty_holds_the_policy_back(triangle):
+    moved = []
+    for weight in (0.0, 3.0):
+        config = PolicyGradientConfig(
+            200, 256, 0.3, optimizer="sgd", max_length=8, kl_weight=weight
+        )
+        model = TabularModel(3)
+        generator = torch.Generator().manual_seed(0)
+        train_policy_gradient(model, triangle, [(0, 2)], config, generator, progress=False)
+        moved.append(model.f.abs().max().item())
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_q_learning_recovers_structure_from_process_reward(triangle):
+    """Theorem 5.2's fixed point A + R - 1 on a small acyclic graph, and not from outcome reward."""
+    for reward, recovered in (("process", True), ("outcome", False)):
+        config = QLearningConfig(
+            2000,
+            128,
+            0.4,
+            optimizer="sgd",
+            reward=reward,
+            epsilon=1.0,
+            target_decay=0.0,
+            max_length=8,
+        )
+        model = TabularModel(3)
+        generator = torch.Generator().manual_seed(0)
+        pairs = [(0, 1), (0, 2), (1, 2)]
+        train_q_learning(model, triangle, pairs, config, generator, progress=False)
+        a, r = triangle.adjacency.astype(int), triangle.reachability.astype(int)
+        expected = torch.tensor(a[None] + r[:, None] - 1, dtype=torch.float64)
+        rows = [(2, 0), (2, 1), (1, 0)]
+        error = max((model.f[i, j] - expected[i, j]).abs().max().item() for i, j in rows)
+        assert (error < 0.05) == recovered
+
+
+def test_q_learning_off_policy_and_with_a_target_network(triangle):
+    for behavior, decay in ((TabularModel(3), 0.0), (None, 0.9)):
+        config = QLearningConfig(
+            2000, 128, 0.4, optimizer="sgd", epsilon=0.5, temperature=1.0, target_decay=decay,
+            max_length=8,
+        )  # fmt: skip
+        model = TabularModel(3)
+        train_q_learning(
+            model, triangle, [(0, 2), (1, 2)], config, torch.Generator().manual_seed(0),
+            behavior_model=behavior, progress=False,
+        )  # fmt: skip
+        assert model.f[2, 0].tolist() == pytest.approx([0, 1, 1], abs=0.1)  # A + R - 1
+
+
+def test_bad_problems_are_refused_before_any_work(triangle):
+    for loop, config in (
+        (train_policy_gradient, PolicyGradientConfig()),
+        (train_q_learning, QLearningConfig()),
+    ):
+        model = TabularModel(3)
+        with pytest.raises(task.ProblemError):
+            loop(model, triangle, [(2, 0)], config, torch.Generator())
+        assert (model.f == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        (SFTConfig, "steps", -1),
+        (SFTConfig, "batch_size", 0),
+        (SFTConfig, "learning_rate", 0.0),
+        (SFTConfig, "learning_rate", float("nan")),
+        (SFTConfig, "optimizer", "lion"),
+        (SFTConfig, "schedule", "linear"),
+        (PolicyGradientConfig, "kl_weight", -0.1),
+        (QLearningConfig, "reward", "sparse"),
+        (QLearningConfig, "discount", 1.5),
+        (QLearningConfig, "target_decay", -0.5),
+    ],
+)
+def test_bad_configurations(kind, field, value):
+    with pytest.raises(InputError) as caught:
+        kind(**{field: value})
+    assert caught.value.argument == field
+
+
+def test_configurations_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SFTConfig().steps = 3
+
+
+def test_metrics_by_hand(generator):
+    graph = PlanningGraph([[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+    model = TabularModel(3)
+    entropy = metrics.row_entropy(model, [2], [0])
+    assert entropy.tolist() == pytest.approx([np.log(3)])
+    # Uniform over three, two of them correct: KL(U_C || pi) = log 3 - log 2.
+    divergence = metrics.divergence_from_uniform(model, graph, [2], [0])
+    assert divergence.tolist() == pytest.approx([np.log(1.5)])
+    with torch.no_grad():
+        model.f.copy_(torch.tensor(np.where(graph.adjacency, 5.0, 0.0)).expand(3, 3, 3))
+    scores = metrics.adjacency_scores(model)
+    assert metrics.best_threshold(scores, graph.adjacency) == {
+        "precision": 1.0,
+        "recall": 1.0,
+        "threshold": 5.0,
+    }
+    assert sorted(metrics.edge_ranks(scores, graph.adjacency)) == [1, 1, 2]
+    found = metrics.distinct_paths(model, graph, [(0, 2), (0, 1)], generator, max_length=8)
+    assert found.tolist() == [2, 1]
+    shares = metrics.outcomes(model, graph, [(0, 2)], generator, samples=50, max_length=8)
+    assert sum(shares.values()) == pytest.approx(1) and shares["correct"] > 0.8
