@@ -156,6 +156,7 @@ def table() -> None:
     print(f"sgemm 2048^3: {peak:,.0f} GFLOP/s\n")
     print(f"{'job':34} {'planlib /s':>11} {'plain /s':>10} {'ratio':>7} {'goal':>6}")
     for name, ours, plain, goal in (
+        ("SFT sequences, batch 4096", jobs.sft(4096), jobs.plain_sft(), 10),
         ("SFT sequences, batch 2048", jobs.sft(2048), jobs.plain_sft(), 10),
         ("SFT sequences, batch 512", jobs.sft(512), jobs.plain_sft(), 10),
         ("sampled paths", jobs.sampling(), jobs.plain_sampling(), 200),

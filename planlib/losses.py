@@ -30,11 +30,14 @@ def path_log_probs(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
     keys = prefix_keys(tokens)[:, :-1][steps]  # (M,)
     prefixes, of_step = torch.unique(keys, return_inverse=True)  # (U,), (M,)
     flat = steps.flatten().nonzero()[:, 0]  # (M,)
-    example = torch.empty_like(prefixes).scatter_(0, of_step, flat)  # one step a prefix
-    where = torch.zeros(steps.numel(), dtype=torch.bool).index_fill_(0, example, True)
+    first = torch.full_like(prefixes, steps.numel())
+    first.scatter_reduce_(0, of_step, flat, "amin")  # the first step that has this prefix
+    where = torch.zeros(steps.numel(), dtype=torch.bool).index_fill_(0, first, True)
+    where = where.view_as(steps)  # (B, S)
+    rows = where.any(1)  # a sequence that came before is not read again
     row = torch.empty_like(prefixes)
-    row[example.argsort()] = torch.arange(len(row))  # the model answers in reading order
-    logits = model(tokens, F.pad(where.view_as(steps), (0, 1)))  # (U, n+1)
+    row[first.argsort()] = torch.arange(len(row))  # the model answers in reading order
+    logits = model(tokens[rows], F.pad(where[rows], (0, 1)))  # (U, n+1)
     table = logits.log_softmax(-1)
     taken = table.flatten()[row[of_step] * table.shape[1] + chosen]  # (M,)
     return torch.zeros_like(steps, dtype=taken.dtype).masked_scatter(steps, taken)

@@ -212,7 +212,9 @@ class Transformer(nn.Module):
                 k, v = memory[:, : at + length].unbind(2)  # (B, at+L, d)
             mixed = block.attend(q, k, v, future)  # (B, L, d)
             if where is not None and block is self.blocks[-1]:
-                x = block.finish(F.embedding(index[where], rows), mixed[where])  # (M, d)
+                flat = where.flatten().nonzero()[:, 0]  # (M,)
+                mixed = mixed.flatten(0, 1).index_select(0, flat)
+                x = block.finish(F.embedding(index.flatten()[flat], rows), mixed)  # (M, d)
             else:
                 x = block.finish(F.embedding(index, rows), mixed)  # (B, L, d)
                 rows, index = x.flatten(0, -2), torch.arange(index.numel()).view_as(index)
