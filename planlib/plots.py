@@ -88,33 +88,32 @@ def graph(
     ax.set_axis_off()
 
 
-def arcs(
-    ax: plt.Axes, n: int, path: Sequence[int], target: int, wrong_at: int | None = None
-) -> None:
-    """Draw a path over nodes on a line, one arc a step: blue and solid, or red and dashed if wrong.
+def arcs(ax: plt.Axes, path: Sequence[int], target: int, wrong_at: int | None = None) -> None:
+    """Draw a path over its nodes in a row, one arc a step: blue and solid, or red and dashed if wrong.
 
-    Forward steps arch above the line and backward ones below it; the target is
-    a star.
+    The nodes stand in the order of their numbers, evenly spaced.  Forward steps
+    arch above the line and backward ones below it; the target is a star.
     """
-    ax.plot([0, n - 1], [0, 0], color="#BBBBBB", lw=1, zorder=0)
+    nodes = sorted({*path, target})
+    place = {node: x for x, node in enumerate(nodes)}
     for at, (j, k) in enumerate(itertools.pairwise(path)):
-        bad = at == wrong_at
+        colour, line = (RED, "--") if at == wrong_at else (BLUE, "-")
+        a, b = place[j], place[k]
+        height = 0.45 * abs(b - a) ** 0.6 * np.sign(b - a)
         t = np.linspace(0, np.pi, 60)
-        x, y = (j + k) / 2 - (k - j) / 2 * np.cos(t), (k - j) / 2 * np.sin(t)
-        ax.plot(x, y, color=RED if bad else BLUE, ls="--" if bad else "-", lw=2)
-        ax.annotate(
-            "",
-            (k, 0),
-            (x[-8], y[-8]),
-            arrowprops={"arrowstyle": "-|>", "color": RED if bad else BLUE},
+        x, y = (a + b) / 2 - (b - a) / 2 * np.cos(t), height * np.sin(t)
+        ax.plot(x, y, color=colour, ls=line, lw=2)
+        head = {"arrowstyle": "-|>", "color": colour, "shrinkB": 7}
+        ax.annotate("", (b, 0), (x[-6], y[-6]), arrowprops=head)
+    for node, x in place.items():
+        mark = (
+            {"marker": "*", "ms": 19, "mfc": GREEN} if node == target else {"marker": "o", "ms": 11}
         )
-    for node in path:
-        ax.plot(node, 0, "o", color="white", mec="#444444", ms=8)
+        ax.plot(x, 0, **{"mfc": "white", "mec": "#222222", **mark})
         ax.annotate(
-            str(node), (node, 0), (0, -14), textcoords="offset points", ha="center", fontsize=8
+            str(node), (x, 0), (0, -20), textcoords="offset points", ha="center", fontsize=9
         )
-    ax.plot(target, 0, "*", color=GREEN, mec="black", ms=15)
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xlim=(-0.6, max(4, len(nodes)) - 0.4), ylim=(-1.3, 1.6))
     ax.set_axis_off()
 
 
@@ -123,7 +122,8 @@ def blocks(
 ):
     """Draw a Blocksworld state as stacks of lettered blocks on a table."""
     colours = {"A": "#CFE8F7", "B": "#FCE3B4", "C": "#C7EBDD", "D": "#F6D3BF"}
-    ax.plot([left - 0.2 * scale, left + 4.2 * scale], [bottom, bottom], color="#444444", lw=1.5)
+    right = left + (1.1 * sum(map(len, state)) + 0.1) * scale
+    ax.plot([left - 0.2 * scale, right], [bottom, bottom], color="#444444", lw=1.5)
     for x, stack in enumerate(state):
         for y, block in enumerate(stack):
             corner = (left + x * 1.1 * scale, bottom + y * scale)

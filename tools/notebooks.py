@@ -5,6 +5,7 @@ python tools/notebooks.py [notebooks/theorem_4_1.ipynb ...]
 
 from __future__ import annotations
 
+import base64
 import sys
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+SHOWN_ELSEWHERE = ("fig-rate",)  # figures that the README shows, copied to book/figures
 
 
 def execute(path: Path) -> None:
@@ -31,6 +33,12 @@ def execute(path: Path) -> None:
     notebook.metadata.pop("widgets", None)
     notebook.metadata["language_info"] = {"name": "python"}
     nbformat.write(notebook, path)
+    for cell in notebook.cells:
+        name = cell.metadata.get("mystnb", {}).get("figure", {}).get("name")
+        for output in cell.get("outputs", []) if name in SHOWN_ELSEWHERE else []:
+            if "image/png" in output.get("data", {}):
+                picture = base64.b64decode(output["data"]["image/png"])
+                (FOLDER.parent / "book" / "figures" / f"{name}.png").write_bytes(picture)
 
 
 def main() -> None:

@@ -133,8 +133,8 @@ def _batch(weights, size: str) -> Finding:
             source, target = rng.sample(range(n), 2)
             r, p = fmpq(rng.randint(1, 9), 7), fmpq(rng.choice((-3, -1, 2)), 5)
             legal = list(exact.correct_paths(adjacency, source, target, 3))
-            others = [_random_episode(n, source, target, rng) for _ in range(6)]
-            batch = [rng.choice(legal) for _ in range(4 * bool(legal))] + others
+            others = [_random_episode(n, source, target, rng) for _ in range(3)]
+            batch = [rng.choice(legal) for _ in range(3 * bool(legal))] + others
             # One side walks each episode; the other counts transitions of the two groups.
             marked = [(u, exact.is_correct(adjacency, u, target)) for u in batch]
             ours = exact.weighted_gradient(
@@ -154,7 +154,7 @@ def _batch(weights, size: str) -> Finding:
         failures == 0,
         f"{graphs:,} graphs, {instances:,} batches, {failures:,} failures",
         f"all digraphs on up to {n} nodes, 20 rational policies each with a random problem, batch "
-        "of 6 to 10 episodes, r and p; exact rationals",
+        "of 3 to 6 episodes, r and p; exact rationals",
     )
 
 
