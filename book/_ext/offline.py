@@ -13,11 +13,14 @@ UNUSED_MATHJAX = ("a11y", "sre", "adaptors", "output/svg", "output/svg.js")
 
 
 def drop_remote_scripts(app, pagename, templatename, context, doctree):
-    """Remove scripts that come from another host."""
-    files = context.get("script_files", [])
-    context["script_files"] = [
-        f for f in files if "://" not in str(getattr(f, "filename", f) or "")
-    ]
+    """Remove scripts that come from another host, and all of thebe's."""
+
+    def stays(file):
+        body = str(getattr(file, "attributes", {}).get("body", ""))
+        text = f"{getattr(file, 'filename', file)} {body}"
+        return "://" not in text and "thebe" not in text.lower()
+
+    context["script_files"] = [f for f in context.get("script_files", []) if stays(f)]
 
 
 def prune_mathjax(app, exception):
