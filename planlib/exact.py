@@ -150,12 +150,18 @@ def success_gradient(
     return gradient
 
 
-def cooccurrence(paths: Iterable[Path]) -> dict[tuple[int, int], dict[int, int]]:
-    """Co-occurrence counts ``N(i, j, k)``: ``{(target, current): {next: count}}``."""
+def cooccurrence(
+    paths: Iterable[Path], target: int | None = None
+) -> dict[tuple[int, int], dict[int, int]]:
+    """Co-occurrence counts ``N(i, j, k)``: ``{(target, current): {next: count}}``.
+
+    Each path counts toward its own end, or all toward ``target``, which some may miss.
+    """
     counts: dict[tuple[int, int], dict[int, int]] = {}
     for path in paths:
+        i = path[-1] if target is None else target
         for j, k in pairwise(path):
-            row = counts.setdefault((path[-1], j), {})
+            row = counts.setdefault((i, j), {})
             row[k] = row.get(k, 0) + 1
     return counts
 
@@ -169,13 +175,13 @@ def frequencies(counts: dict[tuple[int, int], dict[int, int]], n: int) -> dict[t
     return rows
 
 
-def sft_gradient(policy: Sequence, paths: Iterable[Path]) -> Gradient:
+def sft_gradient(policy: Sequence, paths: Iterable[Path], target: int | None = None) -> Gradient:
     """Gradient of the summed SFT loss in the logits: ``N(i, j) pi(. | i, j) - N(i, j, .)``.
 
-    From the counts alone; rows that no path visits are left out.
+    From the counts of :func:`cooccurrence` alone; rows that no path visits are left out.
     """
     gradient: Gradient = {}
-    for (i, j), row in cooccurrence(paths).items():
+    for (i, j), row in cooccurrence(paths, target).items():
         total = sum(row.values())
         gradient[i, j] = [total * p - row.get(k, 0) for k, p in enumerate(policy[i][j])]
     return gradient

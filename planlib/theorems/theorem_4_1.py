@@ -161,7 +161,7 @@ def _batch(weights, size: str) -> Finding:
                 ([u for u in batch if u in known], [u for u in batch if u not in known]),
                 strict=True,
             ):
-                theirs.append((-weight, _sft_gradient_toward(policy, group, target)))
+                theirs.append((-weight, exact.sft_gradient(policy, group, target)))
             instances += 1
             failures += exact.largest(exact.add((1, ours), *theirs)) != 0
     return decide(
@@ -177,20 +177,6 @@ def _random_episode(n: int, source: int, target: int, rng: random.Random) -> tup
     while path[-1] != target and len(path) <= 3:
         path.append(rng.randrange(n))
     return tuple(path)
-
-
-def _sft_gradient_toward(policy, paths, target):
-    # Counting, as exact.sft_gradient does, for episodes that may have missed their target.
-    gradient: exact.Gradient = {}
-    counts: dict[int, dict[int, int]] = {}
-    for path in paths:
-        for j, k in itertools.pairwise(path):
-            row = counts.setdefault(j, {})
-            row[k] = row.get(k, 0) + 1
-    for j, row in counts.items():
-        total = sum(row.values())
-        gradient[target, j] = [total * p - row.get(k, 0) for k, p in enumerate(policy[target][j])]
-    return gradient
 
 
 def on_policy(probability):
