@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -63,6 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return BAD_USAGE
+    except BrokenPipeError:  # the reader of a pipe has seen enough, as in `... list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _verify(options: argparse.Namespace) -> int:
