@@ -104,9 +104,8 @@ def adjacency_scores(model: nn.Module) -> np.ndarray:
     n = model.n
     scores = np.full((n, n), np.nan)
     for j in range(n):
-        targets = np.delete(np.arange(n), j)
-        logits = next_node_logits(model, targets, np.full(n - 1, j)).double()
-        others = np.delete(np.arange(n), j)
+        others = np.delete(np.arange(n), j)  # the targets, and the next nodes
+        logits = next_node_logits(model, others, np.full(n - 1, j)).double()
         scores[j, others] = logits[:, others].mean(0).numpy()
     return scores
 

@@ -402,7 +402,6 @@ class _Run:
             tensors[f"history.{k}"] = torch.tensor(v, dtype=torch.float64)
         for k, v in self.extra.items():
             tensors[f"extra.{k}"] = v if isinstance(v, Tensor) else torch.tensor(sorted(v))
-        # Evaluation keeps its own history; the configuration names everything else.
         _write(self.checkpoint, tensors, self._identity() | {"step": str(self.step)})
 
     def _identity(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ import torch
 
 from planlib import exact, losses, task
 from planlib.models import TabularModel
-from planlib.theorems.common import rational_row
+from planlib.theorems.common import rational_policy
 
 END = 3
 
@@ -66,8 +66,9 @@ def test_autograd_closed_form_and_enumeration_agree(seed):
     rng = random.Random(seed)
     n, source, target, horizon = 3, 0, 2, 3
     adjacency = [[0, 1, 1], [1, 0, 1], [0, 0, 0]]
-    policy = [[rational_row(n, rng) for _ in range(n)] for _ in range(n)]
-    policy = [[[Fraction(int(x.p), int(x.q)) for x in row] for row in t] for t in policy]
+    policy = [
+        [[Fraction(int(x.p), int(x.q)) for x in row] for row in t] for t in rational_policy(n, rng)
+    ]
     closed = exact.success_gradient(adjacency, policy, source, target, horizon)
 
     batch = list(exact.episodes(n, source, target, horizon))

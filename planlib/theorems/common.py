@@ -7,11 +7,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from flint import fmpq
 
-from planlib.study import RunConfig, load_run
-from planlib.task import Outcome, check_sequences
+from planlib.study import RunConfig
 
 
 @dataclass(frozen=True)
@@ -67,14 +65,4 @@ def rational_policy(n: int, rng: random.Random) -> list[list[list[fmpq]]]:
     return [[rational_row(n, rng) for _ in range(n)] for _ in range(n)]
 
 
-BASE_RUN = RunConfig()
-
-
-def base_model() -> torch.nn.Module:
-    """Return the stored transformer of the book: the paper's size, on the 100-node acyclic graph."""
-    return load_run(BASE_RUN).model
-
-
-def correct_mask(graph: object, tokens: torch.Tensor) -> torch.Tensor:
-    """Which sequences are correct, shape ``(B,)`` bool."""
-    return torch.as_tensor(check_sequences(graph, tokens) == Outcome.CORRECT)
+BASE_RUN = RunConfig()  # the stored transformer of the book: the paper's size and graph

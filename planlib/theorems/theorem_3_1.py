@@ -390,7 +390,7 @@ def transformer_rows() -> dict[str, np.ndarray]:
         Over visited rows ``(m, ...)``: ``targets``, ``nodes``, ``visits``,
         ``learned``, ``frequencies``, ``blind``, ``uniform`` (each ``(m, n)``);
         over unseen ones ``unseen_targets``, ``unseen_nodes``, and the
-        distributions ``unseen_learned``, ``unseen_blind`` (edges without targets)
+        distributions ``unseen_learned``, ``unseen_blind`` (edges without targets),
         ``unseen_other`` (the model asked for another target that the node can
         reach) and ``unseen_legal`` (uniform over legal steps).
     """
