@@ -48,10 +48,13 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
 
     train = commands.add_parser("train", help="train one model and print where it lies", **shape)
-    train.add_argument("method", choices=("sft", "pg", "q"))
+    train.add_argument("method", choices=("sft", "more-sft", "pg", "q"))
     train.add_argument("--graph", default="er:n=100,p=0.15,acyclic,seed=0", help="see below")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--steps", type=int, help="number of updates (default: the trainer's)")
+    train.add_argument("--kl-weight", type=float, default=0.0, help="lambda of pg (default: 0)")
+    train.add_argument("--batch-size", type=int, help="sequences an update of pg")
+    train.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate of pg")
     train.add_argument("--out", type=Path, help="folder for the model (default: runs or out)")
     return parser
 
@@ -109,28 +112,41 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from planlib import study
+
+    config = study.RunConfig(graph=options.graph, seed=options.seed)
+    steps = {} if options.steps is None else {"steps": options.steps}
+    folder = options.out or study.RUNS
+    if options.method == "sft":
+        config = dataclasses.replace(config, sft=dataclasses.replace(config.sft, **steps))
+    elif options.method == "pg":
+        named = {"batch_size": options.batch_size, "schedule": options.schedule}
+        steps |= {name: value for name, value in named.items() if value is not None}
+        settings = dataclasses.replace(study.PG, kl_weight=options.kl_weight, **steps)
+        config = dataclasses.replace(config, pg=settings)
+    elif options.method == "more-sft":
+        config = dataclasses.replace(config, more_sft=dataclasses.replace(study.MORE_SFT, **steps))
+    else:
+        return _train_q(options, config, steps)
+    study.store_run(config.base, folder)
+    run = study.store_run(config, folder)
+    _report(run.metrics, folder / config.key / "model.safetensors")
+    return 0
+
+
+def _train_q(options: argparse.Namespace, config, steps: dict) -> int:
     import torch
 
     from planlib import study, train
 
-    config = study.RunConfig(graph=options.graph, seed=options.seed)
-    if options.steps is not None and options.method == "sft":
-        config = dataclasses.replace(
-            config, sft=dataclasses.replace(config.sft, steps=options.steps)
-        )
     base = study.store_run(config, options.out or study.RUNS)
-    if options.method == "sft":
-        _report(base.metrics, (options.out or study.RUNS) / config.key / "model.safetensors")
-        return 0
-    kind = train.PolicyGradientConfig if options.method == "pg" else train.QLearningConfig
-    settings = kind(max_length=config.max_length)
-    if options.steps is not None:
-        settings = dataclasses.replace(settings, steps=options.steps)
-    place = (options.out or Path("out")) / f"{options.method}-{config.key}.safetensors"
-    loop = train.train_policy_gradient if options.method == "pg" else train.train_q_learning
+    settings = train.QLearningConfig(max_length=config.max_length, **steps)
+    place = (options.out or Path("out")) / f"q-{config.key}.safetensors"
     generator = torch.Generator().manual_seed(options.seed)
     task = base.task
-    loop(base.model, task.graph, task.split.train_pairs, settings, generator, checkpoint=place)
+    train.train_q_learning(
+        base.model, task.graph, task.split.train_pairs, settings, generator, checkpoint=place
+    )
     _report(study.measure(base.model, task, options.seed), place)
     return 0
 

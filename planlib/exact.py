@@ -120,33 +120,82 @@ def success_probabilities(
     return values
 
 
+def visits(
+    policy: Sequence, source: int, target: int, horizon: int, adjacency: Rows | None = None
+) -> list[list]:
+    """Probability of standing at ``j`` after ``m`` steps: entry ``[m][j]``, ``m < horizon``.
+
+    An episode leaves when it steps onto the target; with ``adjacency`` also when it
+    takes an illegal step.
+    """
+    n = len(policy)
+    zero = 0 * policy[target][0][0]
+    now = [zero + int(j == source) for j in range(n)]
+    times = []
+    for _ in range(horizon):
+        times.append(now)
+        then = [zero] * n
+        for j in range(n):
+            if j != target and now[j]:
+                for k in range(n):
+                    if k != target and (adjacency is None or adjacency[j][k]):
+                        then[k] += now[j] * policy[target][j][k]
+        now = then
+    return times
+
+
+def credits(
+    adjacency: Rows, policy: Sequence, source: int, target: int, horizon: int
+) -> dict[int, tuple[object, object, list]]:
+    """Expected visits of each row, and what each next node earns there.
+
+    Returns
+    -------
+    dict
+        By current node ``j``: the expected number of visits on a so-far-legal prefix
+        (``d`` of Theorem 4.2); the same on any prefix; and for each next node ``k``
+        ``sum_m d_m(j) A[j, k] V_{H-m-1}(k)``.  The last over the first is ``p_k`` of
+        Theorem 4.2; over the second, ``p_k`` of Theorem 4.4.
+    """
+    n = len(adjacency)
+    values = success_probabilities(adjacency, policy, target, horizon)
+    legal = visits(policy, source, target, horizon, adjacency)
+    every = visits(policy, source, target, horizon)
+    zero = 0 * policy[target][0][0]
+    rows = {}
+    for j in range(n):
+        if j == target:
+            continue
+        earned = [
+            sum(
+                (legal[m][j] * values[horizon - m - 1][k] for m in range(horizon) if legal[m][j]),
+                zero,
+            )
+            if adjacency[j][k]
+            else zero
+            for k in range(n)
+        ]
+        rows[j] = (
+            sum((now[j] for now in legal), zero),
+            sum((now[j] for now in every), zero),
+            earned,
+        )
+    return rows
+
+
 def success_gradient(
     adjacency: Rows, policy: Sequence, source: int, target: int, horizon: int
 ) -> Gradient:
     """Gradient of the success probability in the logits, by two recursions and no sampling.
 
-    Forward, the probability ``d_m(j)`` of standing at ``j`` after ``m`` legal
-    steps; backward, the success ``V_h``.  Row ``(i, j)``, entry ``k`` is
-    ``sum_m d_m(j) pi_k (A[j, k] V_{H-m-1}(k) - V_{H-m}(j))`` (the closed form of
-    Theorem 4.2 before averaging over visits).
+    Row ``(i, j)``, entry ``k`` is ``d pi_k (p_k - sum_k' pi_k' p_k')``, the closed form
+    of Theorem 4.2, with ``d p_k`` from :func:`credits`.
     """
-    n = len(adjacency)
-    values = success_probabilities(adjacency, policy, target, horizon)
-    zero = 0 * policy[target][0][0]
-    visits = [zero + int(j == source) for j in range(n)]
-    gradient: Gradient = {(target, j): [zero] * n for j in range(n) if j != target}
-    for m in range(horizon):
-        now, then = values[horizon - m], values[horizon - m - 1]
-        arrivals = [zero] * n
-        for j in range(n):
-            if j == target or not visits[j]:
-                continue
-            row = policy[target][j]
-            entry = gradient[target, j]
-            for k in range(n):
-                entry[k] += visits[j] * row[k] * (adjacency[j][k] * then[k] - now[j])
-                arrivals[k] += visits[j] * row[k] * adjacency[j][k]
-        visits = arrivals
+    gradient: Gradient = {}
+    for j, (_, _, earned) in credits(adjacency, policy, source, target, horizon).items():
+        row = policy[target][j]
+        mean = sum(p * e for p, e in zip(row, earned, strict=True))
+        gradient[target, j] = [p * (e - mean) for p, e in zip(row, earned, strict=True)]
     return gradient
 
 

@@ -61,6 +61,23 @@ def sft(log_probs: Tensor) -> Tensor:
     return -log_probs.sum(1)
 
 
+def advantages(returns: Tensor, baseline: str = "none") -> Tensor:
+    r"""Returns less a baseline, shape ``(B,)``; the expected gradient is that of the returns.
+
+    Parameters
+    ----------
+    returns
+        Shape ``(B,)``.
+    baseline
+        ``none``; ``mean``, the batch's mean, which scales the expected gradient by
+        ``1 - 1/B``; or ``leave_one_out``, the mean of the other samples (0 in a batch of one).
+    """
+    if baseline == "none":
+        return returns
+    centred = returns - returns.mean()
+    return centred if baseline == "mean" else centred * len(returns) / max(len(returns) - 1, 1)
+
+
 def policy_gradient(
     log_probs: Tensor,
     returns: Tensor,
@@ -77,7 +94,8 @@ def policy_gradient(
     log_probs, base_log_probs
         Shape ``(B, S)``; the base is needed when ``kl_weight`` is not 0.
     returns
-        Shape ``(B,)``: the outcome reward ``r [correct] + p`` of each sequence.
+        Shape ``(B,)``: the outcome reward ``r [correct] + p`` of each sequence, or its
+        :func:`advantages`.
     """
     weights = returns[:, None].to(log_probs).expand_as(log_probs)  # (B, S)
     if kl_weight:

@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,21 @@ from planlib.evidence import versions
 from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.models import Transformer, TransformerConfig
 from planlib.task import Split, sft_dataset, split_pairs
-from planlib.train import SFTConfig, load_model, save_model, train_sft
+from planlib.train import (
+    PolicyGradientConfig,
+    SFTConfig,
+    load_model,
+    save_model,
+    train_policy_gradient,
+    train_sft,
+)
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One SFT run of the book, named in full.
+    """One run of the book, named in full: SFT, and what may come after it.
 
     Attributes
     ----------
@@ -48,6 +55,9 @@ class RunConfig:
         Trainer settings (our choice, see there).
     seed
         Of the split, the paths, the parameters and the batches.
+    pg, more_sft
+        A second stage from the SFT model, one of the two: policy gradient on the
+        training pairs, or more SFT on the same data.
     """
 
     graph: str = "er:n=100,p=0.15,acyclic,seed=0"
@@ -61,12 +71,49 @@ class RunConfig:
         default_factory=lambda: SFTConfig(steps=900, batch_size=512, learning_rate=2e-3)
     )
     seed: int = 0
+    pg: PolicyGradientConfig | None = None
+    more_sft: SFTConfig | None = None
+
+    def __post_init__(self):
+        if self.pg and self.more_sft:
+            raise InputError("more_sft", "one second stage", "pg beside it")
+
+    @property
+    def base(self) -> RunConfig:
+        """The SFT run that the second stage starts from; the run itself without one."""
+        return replace(self, pg=None, more_sft=None)
 
     @property
     def key(self) -> str:
         """Identity of the run: the first 12 hex digits of the hash of its configuration."""
-        text = json.dumps(asdict(self), sort_keys=True)
+        text = json.dumps(self.fields(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def fields(self) -> dict:
+        """Return the configuration as plain data, without the stages that it lacks."""
+        return {k: v for k, v in json.loads(json.dumps(asdict(self))).items() if v is not None}
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run, if its other settings are the defaults."""
+        stage, settings = ("sft", self.sft)
+        if self.pg:
+            settings = self.pg
+            stage = f"pg --kl-weight {settings.kl_weight:g} --batch-size {settings.batch_size}"
+            stage += f" --schedule {settings.schedule}"
+        elif self.more_sft:
+            stage, settings = "more-sft", self.more_sft
+        return (
+            f"python -m planlib train {stage} --graph {self.graph} --seed {self.seed}"
+            f" --steps {settings.steps}"
+        )
+
+
+# Settings of the second stage (our choice): 600 updates of 512 sequences.
+PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_length=48)
+MORE_SFT = SFTConfig(
+    steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
+)
 
 
 @dataclass(frozen=True)
@@ -97,9 +144,19 @@ def make_task(config: RunConfig) -> Task:
 
 
 def train_run(
-    config: RunConfig, *, checkpoint: Path | None = None, evaluate=None, progress: bool = True
+    config: RunConfig,
+    *,
+    checkpoint: Path | None = None,
+    evaluate=None,
+    folder: Path = RUNS,
+    progress: bool = True,
 ) -> Run:
-    """Train a configuration from scratch (or from its checkpoint) and measure it."""
+    """Train a configuration from scratch (or from its checkpoint) and measure it.
+
+    With a second stage the SFT run is the stored one, and :func:`curve` joins the history.
+    """
+    if config != config.base:
+        return _second_stage(config, checkpoint, folder, progress)
     task = make_task(config)
     generator = torch.Generator().manual_seed(config.seed)
     size = TransformerConfig(
@@ -116,6 +173,52 @@ def train_run(
         progress=progress,
     )
     return Run(config, task, model, history, measure(model, task, config.seed))
+
+
+def _second_stage(config, checkpoint, folder, progress) -> Run:
+    base = load_run(config.base, folder)
+    generator = torch.Generator().manual_seed(config.seed)
+    common = {
+        "evaluate": lambda m: curve(m, base.task, config.seed),
+        "checkpoint": checkpoint,
+        "progress": progress,
+    }
+    start = {k: [v] for k, v in curve(base.model, base.task, config.seed).items()}
+    if config.pg:
+        graph, pairs = base.task.graph, base.task.split.train_pairs
+        history = train_policy_gradient(base.model, graph, pairs, config.pg, generator, **common)
+    else:
+        history = train_sft(base.model, base.task.data, config.more_sft, generator, **common)
+    history = {k: start.get(k, []) + v for k, v in history.items()}
+    history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
+    return Run(config, base.task, base.model, history, measure(base.model, base.task, config.seed))
+
+
+def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+    """Figures along a second stage: sampled accuracy, distinct paths, divergence from uniform.
+
+    Accuracy on all training (test) pairs, two samples each; distinct correct paths
+    among 100 samples on 100 pairs drawn once; the mean over the training prompts of
+    ``KL(U_C || pi)`` at the first step, in nats, and of the mass on wrong next nodes.
+    """
+    figures = {}
+    for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
+        generator = torch.Generator().manual_seed(seed)
+        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
+        figures[f"{name}_accuracy"] = metrics.accuracy(
+            model, task.graph, pairs, generator, samples=2
+        )
+        figures[f"{name}_distinct"] = float(
+            metrics.distinct_paths(model, task.graph, some, generator).mean()
+        )
+    sources, targets = task.split.train_pairs.T
+    correct = torch.as_tensor(task.graph.correct_next(targets, sources))
+    policy = metrics.next_node_logits(model, targets, sources).double().softmax(-1)
+    figures["divergence"] = float(
+        metrics.divergence_from_uniform(model, task.graph, targets, sources).mean()
+    )
+    figures["wrong_mass"] = float((policy * ~correct).sum(-1).mean())
+    return figures
 
 
 def measure(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
@@ -137,12 +240,12 @@ def store_run(config: RunConfig, folder: Path = RUNS, *, progress: bool = True) 
         return load_run(config, folder)
     began = time.perf_counter()
     checkpoint = place / "checkpoint.safetensors"
-    run = train_run(config, checkpoint=checkpoint, progress=progress)
+    run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
     save_model(run.model, place / "model.safetensors")
     record = {
-        "config": asdict(config),
+        "config": config.fields(),
         "metrics": run.metrics,
-        "history": {k: [round(x, 4) for x in v] for k, v in run.history.items()},
+        "history": {k: [round(x, 6) for x in v] for k, v in run.history.items()},
         "seconds": round(time.perf_counter() - began, 1),
         "made": time.strftime("%Y-%m-%d"),
         "device": f"cpu, {platform.machine()}, {torch.get_num_threads()} threads",
@@ -167,12 +270,12 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
         If its model cannot be read.
     """
     place = Path(folder) / config.key
-    command = f"python -m planlib train sft --graph {config.graph} --seed {config.seed}"
     try:
         record = json.loads((place / "record.json").read_text())
     except (OSError, ValueError) as error:
-        raise InputError("config", f"a stored run (make it: {command})", place.name) from error
-    if record["config"] != json.loads(json.dumps(asdict(config))):
+        wanted = f"a stored run (make it: {config.command})"
+        raise InputError("config", wanted, place.name) from error
+    if record["config"] != config.fields():
         raise InputError("config", f"the configuration of {place.name}", "another one, stored")
     model = load_model(place / "model.safetensors")
     return Run(config, make_task(config), model, record["history"], record["metrics"])

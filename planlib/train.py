@@ -104,6 +104,8 @@ class PolicyGradientConfig(_Config):
         Outcome reward ``reward * [correct] + penalty``; 1 and 0 in the paper.
     kl_weight
         Weight of the KL penalty to the base model, lambda in the paper.
+    baseline
+        ``none`` (the paper), ``mean`` or ``leave_one_out``: see :func:`planlib.losses.advantages`.
     max_length
         Longest sequence that is generated, in tokens (our choice).
     """
@@ -113,12 +115,15 @@ class PolicyGradientConfig(_Config):
     reward: float = 1.0
     penalty: float = 0.0
     kl_weight: float = 0.0
+    baseline: str = "none"
     max_length: int = 32
 
     def __post_init__(self):
         super().__post_init__()
         if self.kl_weight < 0:
             raise InputError("kl_weight", "a number >= 0", self.kl_weight)
+        if self.baseline not in ("none", "mean", "leave_one_out"):
+            raise InputError("baseline", "'none', 'mean' or 'leave_one_out'", repr(self.baseline))
 
 
 @dataclass(frozen=True)
@@ -254,7 +259,8 @@ def train_policy_gradient(
         if config.kl_weight:
             with torch.no_grad():
                 base_log_probs = losses.path_log_probs(base, tokens, steps)
-        loss = losses.policy_gradient(log_probs, returns, base_log_probs, config.kl_weight).mean()
+        weights = losses.advantages(returns, config.baseline)  # (B,)
+        loss = losses.policy_gradient(log_probs, weights, base_log_probs, config.kl_weight).mean()
         loss.backward()
         known.update(_sequence_keys(tokens[correct], graph.n).tolist())
         run.extra["known"] = known

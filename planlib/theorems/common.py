@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import networkx as nx
+import numpy as np
+import torch
 from flint import fmpq
+from scipy import stats
 
+from planlib import exact, losses, task
+from planlib.models import TabularModel
 from planlib.study import RunConfig
 
 
@@ -48,6 +56,39 @@ def digraphs(n: int) -> Iterator[list[list[int]]]:
         yield rows
 
 
+@functools.cache
+def digraph_classes(n: int) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    """One digraph of each isomorphism class, without self-loops: 1, 3, 16, 218 for n = 1 to 4.
+
+    Nodes are tokens without meaning, so a claim for all policies and problems of a
+    graph is one for all graphs of its class.
+    """
+    orders = list(itertools.permutations(range(n)))
+    seen, classes = set(), []
+    for rows in digraphs(n):
+        if tuple(map(tuple, rows)) not in seen:
+            classes.append(tuple(map(tuple, rows)))
+            seen |= {tuple(tuple(rows[a][b] for b in order) for a in order) for order in orders}
+    return tuple(classes)
+
+
+def is_acyclic(adjacency) -> bool:
+    """Whether a graph has no directed cycle."""
+    return nx.is_directed_acyclic_graph(
+        nx.from_numpy_array(np.array(adjacency), create_using=nx.DiGraph)
+    )
+
+
+def problems(adjacency) -> list[tuple[int, int]]:
+    """All problems (source, target) of a graph."""
+    return [
+        (source, target)
+        for target in range(len(adjacency))
+        for source, reached in enumerate(exact.reaches(adjacency, target))
+        if reached and source != target
+    ]
+
+
 def rational_row(n: int, rng: random.Random) -> list[fmpq]:
     """Draw a distribution over ``n`` entries, all positive and not all equal, in exact rationals.
 
@@ -63,6 +104,47 @@ def rational_row(n: int, rng: random.Random) -> list[fmpq]:
 def rational_policy(n: int, rng: random.Random) -> list[list[list[fmpq]]]:
     """Draw a policy table ``[i][j][k]`` of full support in exact rationals, rows not uniform."""
     return [[rational_row(n, rng) for _ in range(n)] for _ in range(n)]
+
+
+def as_float(x: fmpq) -> float:
+    """Return the double nearest to a rational."""
+    return int(x.p) / int(x.q)
+
+
+def set_policy(model: TabularModel, policy) -> None:
+    """Give a tabular model the logits ``log pi``; probability 0 becomes ``-inf``."""
+    table = [[[as_float(fmpq(x)) for x in row] for row in target] for target in policy]
+    with torch.no_grad():
+        model.f.copy_(torch.tensor(table, dtype=torch.float64).log())
+
+
+def autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:
+    """Gradient of the trainer's own summed policy-gradient loss: shape ``(n, n, n)``.
+
+    Parameters
+    ----------
+    policy
+        Rational table ``[i][j][k]``.
+    batch
+        Episodes (tuples of nodes) toward ``target``, each with its entry of ``returns``.
+    """
+    n = len(policy)
+    model = TabularModel(n)
+    set_policy(model, policy)
+    tokens = torch.full((len(batch), 2 + max(len(u) for u in batch)), task.pad_token(n))
+    for row, path in zip(tokens, batch, strict=True):
+        row[: 2 + len(path)] = torch.tensor([path[0], target, *path])
+    steps = torch.as_tensor(task.path_steps(tokens, n))
+    log_probs = losses.path_log_probs(model, tokens, steps)
+    weights = torch.tensor([as_float(fmpq(x)) for x in returns], dtype=torch.float64)
+    losses.policy_gradient(log_probs, weights).sum().backward()
+    return model.f.grad
+
+
+def interval(values) -> tuple[float, float]:
+    """Return the 95% interval of a mean over independent seeds (Student's t)."""
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
 BASE_RUN = RunConfig()  # the stored transformer of the book: the paper's size and graph

@@ -38,7 +38,7 @@ from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from planlib.study import load_run
-from planlib.theorems.common import BASE_RUN, Hypothesis, digraphs, rational_row
+from planlib.theorems.common import BASE_RUN, Hypothesis, digraphs, interval, rational_row
 from planlib.train import SFTConfig, train_sft
 
 # --- symbolic: one visited row, any counts, any number of unseen entries ----------------------
@@ -362,13 +362,6 @@ def _statistical(predict, size: str) -> Finding:
         f"{len(seeds)} random graphs of 6 nodes, {steps[-1]:,} full-batch steps, "
         f"all visited rows; 95% intervals, margin {RATE_MARGIN}",
     )
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """Return the 95% interval of a mean over independent seeds (Student's t)."""
-    t = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 10: 2.262}[len(values)]
-    mean, half = np.mean(values), t * np.std(values, ddof=1) / math.sqrt(len(values))
-    return float(mean - half), float(mean + half)
 
 
 # --- transformer: how far the claim carries outside its hypotheses ----------------------------

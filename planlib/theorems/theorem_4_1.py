@@ -39,7 +39,10 @@ from planlib.study import load_run
 from planlib.theorems.common import (
     BASE_RUN,
     Hypothesis,
+    as_float,
+    autograd_gradient,
     digraphs,
+    problems,
     rational_policy,
 )
 
@@ -126,24 +129,18 @@ def _graphs(size: str):
     """Yield every graph that has a problem, with its problems."""
     for n in (2, 3) if size == "small" else (2, 3, 4):
         for adjacency in digraphs(n):
-            problems = [
-                (source, target)
-                for target in range(n)
-                for source, reached in enumerate(exact.reaches(adjacency, target))
-                if reached and source != target
-            ]
-            if problems:
-                yield n, adjacency, problems
+            if found := problems(adjacency):
+                yield n, adjacency, found
 
 
 def _batch(weights, size: str) -> Finding:
     rng = random.Random(41)
     graphs = instances = failures = 0
-    for n, adjacency, problems in _graphs(size):
+    for n, adjacency, pairs in _graphs(size):
         graphs += 1
         for _ in range(20):
             policy = rational_policy(n, rng)
-            source, target = rng.choice(problems)
+            source, target = rng.choice(pairs)
             r, p = fmpq(rng.randint(1, 9), 7), fmpq(rng.choice((-3, -1, 0, 2)), 5)
             legal = list(exact.correct_paths(adjacency, source, target, 3))
             others = [_random_episode(n, source, target, rng) for _ in range(3)]
@@ -197,11 +194,11 @@ def _expectation(weigh, size: str) -> Finding:
     rng = random.Random(43)
     graphs = instances = failures = 0
     horizon = 3
-    for n, adjacency, problems in _graphs(size):
+    for n, adjacency, pairs in _graphs(size):
         graphs += 1
         for _ in range(20):
             policy = rational_policy(n, rng)
-            source, target = rng.choice(problems)
+            source, target = rng.choice(pairs)
             gradient = exact.success_gradient(adjacency, policy, source, target, horizon)
             paths = exact.path_probabilities(adjacency, policy, source, target, horizon)
             sft = (
@@ -237,13 +234,13 @@ def _autograd(weights, size: str) -> Finding:
             closed = exact.weighted_gradient(
                 policy, ((u, target, on_correct if good else on_incorrect) for u, good in marked)
             )
-            computed = _autograd_gradient(policy, batch, target, [r * g + p for _, g in marked])
+            computed = autograd_gradient(policy, batch, target, [r * g + p for _, g in marked])
             # Each entry sums at most `terms` products of factors <= 1 times |R|; every factor is
             # rounded a few times, in log, softmax and product, so 16 units a term is generous.
             terms = sum(len(u) - 1 for u in batch)
-            bound = 16 * terms * 2.0**-53 * _float(abs(r) + abs(p))
+            bound = 16 * terms * 2.0**-53 * as_float(abs(r) + abs(p))
             error = max(
-                abs(_float(x) - computed[target, j, k].item())
+                abs(as_float(x) - computed[target, j, k].item())
                 for (_, j), row in closed.items()
                 for k, x in enumerate(row)
             )
@@ -259,33 +256,8 @@ def _autograd(weights, size: str) -> Finding:
     )
 
 
-def _float(x: fmpq) -> float:
-    return int(x.p) / int(x.q)
-
-
 def _shown(x: float) -> str:
     return f"below {math.ceil(10 * x) / 10:.1f}" if x < 1 else f"about 1e{math.log10(x):.0f}"
-
-
-def _autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:
-    n = len(policy)
-    model = TabularModel(n)
-    with torch.no_grad():
-        model.f.copy_(
-            torch.tensor(
-                [[[math.log(_float(x)) for x in row] for row in t] for t in policy],
-                dtype=torch.float64,
-            )
-        )
-    length = 2 + max(len(u) for u in batch)
-    tokens = torch.full((len(batch), length), task.pad_token(n))
-    for row, path in zip(tokens, batch, strict=True):
-        row[: 2 + len(path)] = torch.tensor([path[0], target, *path])
-    steps = torch.as_tensor(task.path_steps(tokens, n))
-    log_probs = losses.path_log_probs(model, tokens, steps)
-    weights = torch.tensor([_float(x) for x in returns], dtype=torch.float64)
-    losses.policy_gradient(log_probs, weights).sum().backward()
-    return model.f.grad
 
 
 # --- transformer: the same equality, loss and gradient, on the stored model --------------------
