@@ -670,7 +670,8 @@ def mechanisms(seed: int, updates: int, count: int = 400) -> dict[str, np.ndarra
     Returns
     -------
     dict
-        After each update, means over ``count`` rows: ``divergence``; ``selection``,
+        After each update, means over ``count`` rows: ``divergence`` from uniform among
+        the right answers; ``selection``,
         the summed change along the mean gradient; ``noise``, the summed
         ``eta^2 / 2B tr(H Cov)``; ``success``.
     """
@@ -680,9 +681,10 @@ def mechanisms(seed: int, updates: int, count: int = 400) -> dict[str, np.ndarra
     good = np.arange(n) < RIGHT
     out = {name: np.zeros(updates + 1) for name in ("divergence", "selection", "noise", "success")}
 
-    def divergence(f):
+    def divergence(f):  # among the right answers, so that unlearning mistakes does not count
+        f = f[:, :RIGHT]
         total = np.log(np.exp(f - f.max(1, keepdims=True)).sum(1)) + f.max(1)
-        return total - f[:, good].mean(1) - math.log(RIGHT)
+        return total - f.mean(1) - math.log(RIGHT)
 
     out["divergence"][0] = divergence(f).mean()
     for t in range(1, updates + 1):
@@ -693,7 +695,7 @@ def mechanisms(seed: int, updates: int, count: int = 400) -> dict[str, np.ndarra
         centre = f + eta * mean
         selection = divergence(centre) - divergence(f)
         # v^T H v for H = diag(q) - q q^T at the centre, averaged over the samples' deviations.
-        q = np.exp(centre - centre.max(1, keepdims=True))
+        q = np.exp(centre - centre.max(1, keepdims=True)) * good
         q /= q.sum(1, keepdims=True)
         noise = np.zeros(count)
         for taken in range(n):

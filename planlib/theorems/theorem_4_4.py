@@ -41,6 +41,7 @@ from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import PG, load_run
 from planlib.task import Outcome, check_sequences
+from planlib.theorems import theorem_4_3
 from planlib.theorems.common import (
     BASE_RUN,
     Hypothesis,
@@ -529,6 +530,61 @@ def _open_rows(adjacency, correct) -> list[int]:
     return rows
 
 
+# --- statistical: noise around the equation -----------------------------------------------------
+
+NOISE_MARGIN = 0.1  # relative, on the mean square of the gap; set before the runs
+NOISE_WEIGHT = 0.02  # lambda; the step is chosen so that eta / (B lambda) is 1 and 3
+
+
+def update_gaps(
+    rng: np.random.Generator, gap: np.ndarray, eta: float, batch: int, kl_weight: float
+) -> np.ndarray:
+    """One update of many perfect rows with two choices and a uniform base: gaps ``(M,)`` to gaps.
+
+    The loss of policy gradient with KL, sample by sample: a step taken with
+    probability pi weighs ``1 - lambda log(2 pi)``.
+    """
+    policy = 1 / (1 + np.exp(-gap))
+    taken = rng.binomial(batch, policy) / batch
+    up = (1 - policy) * (1 - kl_weight * np.log(2 * policy))
+    down = policy * (1 - kl_weight * np.log(2 * (1 - policy)))
+    return gap + 2 * eta * (taken * up - (1 - taken) * down)
+
+
+def at_the_equation(rng, s2, count):
+    """Mistake: the rows sit at the equation's solution, up to steps of size eta."""
+    return 0.2 * rng.normal(size=count)
+
+
+@functools.cache
+def mean_squares(law, seed: int, s2: float, updates: int) -> tuple[float, float]:
+    """Mean square gap of 2,000 rows drawn from ``law``: at the start, and over the last half."""
+    rng = np.random.default_rng(seed)
+    gap = law(rng, s2, 2000)
+    start, late = (gap**2).mean(), []
+    for t in range(updates):
+        gap = update_gaps(rng, gap, s2 * NOISE_WEIGHT, 1, NOISE_WEIGHT)
+        if t >= updates // 2:
+            late.append((gap**2).mean())
+    return float(start), float(np.mean(late))
+
+
+def _noise_floor(law, size: str) -> Finding:
+    updates = 4000
+    found, holds = [], True
+    for s2 in theorem_4_3.ENTROPY_SPREADS:
+        pairs = [mean_squares(law, seed, s2, updates) for seed in SEEDS]
+        low, high = interval([late / start for start, late in pairs])
+        found.append(f"[{low:.2f}, {high:.2f}]")
+        holds &= 1 - NOISE_MARGIN < low and high < 1 + NOISE_MARGIN
+    return decide(
+        holds,
+        f"mean square, late over start: {found[0]} (eta / B lambda = 1), {found[1]} (3)",
+        f"{len(SEEDS)} seeds, 2,000 perfect rows of two choices drawn from the claimed law, uniform base, lambda = "
+        f"{NOISE_WEIGHT}, {updates:,} updates of one sample; 95% intervals, margin {NOISE_MARGIN}",
+    )
+
+
 # --- certified: the equation has many solutions ------------------------------------------------
 
 TWO_ROUTES = ((0, 1, 1, 0), (0, 0, 0, 1), (0, 0, 0, 1), (0, 0, 0, 0))  # s -> a, b -> t
@@ -914,6 +970,19 @@ CHECKS = (
         mutations={"p of the base": one_round, "twice lambda": twice_the_weight},
         seeds=SEEDS,
         cell="check-4-4-trained",
+    ),
+    Check(
+        claim="4.4/noise",
+        rung="statistical",
+        title="Sampling spreads rows around the equation, with variance eta / (B lambda) and 4.3's slow clock.",
+        measure=_noise_floor,
+        statement=theorem_4_3.noisy_clock,
+        mutations={
+            "noise of constant strength": theorem_4_3.constant_noise,
+            "at the equation, no spread": at_the_equation,
+        },
+        seeds=SEEDS,
+        cell="check-4-4-noise-floor",
     ),
     Check(
         claim="4.4/limits",
