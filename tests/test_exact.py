@@ -125,3 +125,25 @@ def test_gradient_of_a_perfect_policy_is_zero():
     assert exact.largest(gradient) == 0
     with pytest.raises(KeyError):
         gradient[0, 1]
+
+
+def test_credits_by_enumeration():
+    """Visits and what each step earns, counted over all episodes with their probabilities."""
+    rng = Random(8)
+    adjacency = [[0, 1, 1], [1, 0, 1], [0, 0, 0]]  # with a cycle
+    policy = [
+        [[Fraction(w, 6) for w in rng.sample((1, 2, 3), 3)] for _ in range(3)] for _ in range(3)
+    ]
+    source, target, horizon = 0, 2, 4
+    legal, every, earned = [0] * 3, [0] * 3, [[0] * 3 for _ in range(3)]
+    for path in exact.episodes(3, source, target, horizon):
+        probability = exact.path_probability(policy, path, target)
+        so_far = True
+        for j, k in pairwise(path):
+            legal[j] += probability * so_far
+            every[j] += probability
+            earned[j][k] += probability * exact.is_correct(adjacency, path, target)
+            so_far = so_far and adjacency[j][k]
+    for j, (d, visits, row) in exact.credits(adjacency, policy, source, target, horizon).items():
+        assert (d, visits) == (legal[j], every[j])
+        assert [p * x for p, x in zip(policy[target][j], row, strict=True)] == earned[j]

@@ -92,3 +92,12 @@ def test_autograd_closed_form_and_enumeration_agree(seed):
     losses.policy_gradient(log_probs, weights).sum().backward()
     for (i, j), row in closed.items():
         assert model.f.grad[i, j].tolist() == pytest.approx([-float(x) for x in row], abs=1e-12)
+
+
+def test_advantages():
+    returns = torch.tensor([1.0, 1.0, 0.0, 0.0])
+    assert losses.advantages(returns) is returns
+    assert losses.advantages(returns, "mean").tolist() == [0.5, 0.5, -0.5, -0.5]
+    others = [1 - 1 / 3, 1 - 1 / 3, -2 / 3, -2 / 3]  # each less the mean of the other three
+    assert losses.advantages(returns, "leave_one_out").tolist() == pytest.approx(others)
+    assert losses.advantages(torch.ones(1), "leave_one_out").tolist() == [0.0]

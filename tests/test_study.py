@@ -6,7 +6,7 @@ import pytest
 from planlib import study
 from planlib.graph import InputError
 from planlib.study import RunConfig
-from planlib.train import CheckpointError, SFTConfig
+from planlib.train import CheckpointError, PolicyGradientConfig, SFTConfig
 
 SMALL = RunConfig(
     graph="er:n=12,p=0.4,acyclic,seed=1",
@@ -64,3 +64,31 @@ def test_an_unknown_graph_stops_before_training(tmp_path):
     with pytest.raises(InputError, match="graph"):
         study.store_run(dataclasses.replace(SMALL, graph="torus:5"), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_stage_starts_from_the_stored_base(tmp_path):
+    stage = PolicyGradientConfig(steps=4, batch_size=16, evaluate_every=2, checkpoint_every=2)
+    config = dataclasses.replace(SMALL, pg=stage)
+    assert config.base == SMALL and config.key != SMALL.key
+    with pytest.raises(InputError, match="train sft"):  # the base comes first
+        study.store_run(config, tmp_path, progress=False)
+    base = study.store_run(SMALL, tmp_path, progress=False)
+    run = study.store_run(config, tmp_path, progress=False)
+    assert run.history["evaluated_at"] == [0, 2, 4]
+    assert len(run.history["divergence"]) == 3 and len(run.history["accuracy"]) == 4
+    start = study.curve(base.model, base.task, SMALL.seed)
+    assert run.history["divergence"][0] == pytest.approx(start["divergence"])
+    again = study.load_run(config, tmp_path)
+    assert again.metrics == run.metrics
+    assert all(agrees for _, _, agrees in study.recheck(again).values())
+
+
+def test_more_sft_and_policy_gradient_exclude_each_other():
+    with pytest.raises(InputError, match="one second stage"):
+        dataclasses.replace(SMALL, pg=study.PG, more_sft=study.MORE_SFT)
+
+
+def test_the_command_of_a_run_names_its_stage():
+    run = RunConfig(seed=2, pg=dataclasses.replace(study.PG, kl_weight=0.1, batch_size=2048))
+    assert "train pg --kl-weight 0.1 --batch-size 2048 --schedule constant" in run.command
+    assert "train more-sft" in RunConfig(more_sft=study.MORE_SFT).command

@@ -1,15 +1,18 @@
 """Each check of each theorem at its smallest size, with its controls; then the stored records."""
 
 import networkx as nx
+import numpy as np
 import pytest
 import torch
 
-from planlib import evidence, study, theorems
+from planlib import evidence, losses, study, task, theorems
 from planlib.evidence import RUNGS, Check
-from planlib.theorems import theorem_3_1, theorem_4_1
+from planlib.models import TabularModel
+from planlib.theorems.common import digraph_classes, is_acyclic
 
 ALL = [c for t in theorems.CHECKED for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]
+HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.CHECKED]
 
 
 @pytest.mark.parametrize("check", LIVE, ids=lambda c: c.claim)
@@ -42,11 +45,12 @@ def test_no_rung_is_skipped_in_silence(theorem):
     applied = {c.rung for c in theorems.checks(theorem) if isinstance(c, Check)}
     assert {"exhaustive", "transformer", "symbolic"} <= applied
     assert theorem == "4.1" or "statistical" in applied
+    assert theorem != "4.3" or "certified" in applied
 
 
 @pytest.mark.parametrize(
     "hypothesis",
-    [*theorem_3_1.HYPOTHESES, *theorem_4_1.HYPOTHESES],
+    [h for group in HYPOTHESES for h in group],
     ids=lambda h: h.name,
 )
 def test_hypotheses_have_a_witness_and_a_failing_instance(hypothesis):
@@ -56,7 +60,7 @@ def test_hypotheses_have_a_witness_and_a_failing_instance(hypothesis):
 
 
 def test_failing_instances_keep_the_other_hypotheses():
-    for group in (theorem_3_1.HYPOTHESES, theorem_4_1.HYPOTHESES):
+    for group in HYPOTHESES:
         for one in group:
             for other in group:
                 assert other.holds(one.witness)
@@ -89,3 +93,41 @@ def test_recheck_notices_another_model():
     with torch.no_grad():
         run.model.head.weight.mul_(0.5)
     assert not all(agrees for _, _, agrees in study.recheck(run).values())
+
+
+def test_one_update_of_the_fast_rows_is_the_trainers():
+    """`update_gaps` of 4.3 and 4.4 against the trainer's loss, on the same samples of one row."""
+    adjacency = [
+        [False, True, True, False],
+        [False] * 3 + [True],
+        [False] * 3 + [True],
+        [False] * 4,
+    ]
+    gap, eta, batch, taken = 0.7, 0.3, 5, 3  # three samples through node 1, two through node 2
+    for kl_weight, module in ((0.0, theorems.module("4.3")), (0.25, theorems.module("4.4"))):
+        model, base = TabularModel(4), TabularModel(4)
+        with torch.no_grad():
+            for m, g in ((model, gap), (base, 0.0)):
+                m.f[3] = torch.where(torch.tensor(adjacency), 0.0, -torch.inf)
+                m.f[3, 0, 1] = g
+                m.f[3, 3] = 0.0
+        tokens = torch.tensor([[0, 3, 0, 1, 3, 4]] * taken + [[0, 3, 0, 2, 3, 4]] * (batch - taken))
+        steps = torch.as_tensor(task.path_steps(tokens, 4))
+        log_probs = losses.path_log_probs(model, tokens, steps)
+        base_log_probs = losses.path_log_probs(base, tokens, steps).detach()
+        loss = losses.policy_gradient(log_probs, torch.ones(batch), base_log_probs, kl_weight)
+        loss.mean().backward()
+        new = model.f.detach()[3, 0] - eta * model.f.grad[3, 0]
+
+        class Drawn:  # a generator that has drawn these samples
+            def binomial(self, n, p):
+                return np.full(1, taken)
+
+        arguments = (Drawn(), np.array([gap]), eta, batch)
+        fast = module.update_gaps(*arguments, *([kl_weight] if kl_weight else []))
+        assert float(new[1] - new[2]) == pytest.approx(fast[0], abs=1e-12)
+
+
+def test_every_isomorphism_class_once():
+    assert [len(digraph_classes(n)) for n in (1, 2, 3, 4)] == [1, 3, 16, 218]
+    assert sum(is_acyclic(g) for g in digraph_classes(4)) == 31
