@@ -55,6 +55,10 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--kl-weight", type=float, default=0.0, help="lambda of pg (default: 0)")
     train.add_argument("--batch-size", type=int, help="sequences an update of pg")
     train.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate of pg")
+    train.add_argument("--reward", choices=("process", "outcome"), default="process", help="of q")
+    train.add_argument(
+        "--off-policy", action="store_true", help="q learns from the SFT model's samples"
+    )
     train.add_argument("--out", type=Path, help="folder for the model (default: runs or out)")
     return parser
 
@@ -127,27 +131,12 @@ def _train(options: argparse.Namespace) -> int:
     elif options.method == "more-sft":
         config = dataclasses.replace(config, more_sft=dataclasses.replace(study.MORE_SFT, **steps))
     else:
-        return _train_q(options, config, steps)
+        settings = dataclasses.replace(study.Q, reward=options.reward, **steps)
+        off_policy = {"off_policy": True} if options.off_policy else {}
+        config = dataclasses.replace(config, q=settings, **off_policy)
     study.store_run(config.base, folder)
     run = study.store_run(config, folder)
     _report(run.metrics, folder / config.key / "model.safetensors")
-    return 0
-
-
-def _train_q(options: argparse.Namespace, config, steps: dict) -> int:
-    import torch
-
-    from planlib import study, train
-
-    base = study.store_run(config, options.out or study.RUNS)
-    settings = train.QLearningConfig(max_length=config.max_length, **steps)
-    place = (options.out or Path("out")) / f"q-{config.key}.safetensors"
-    generator = torch.Generator().manual_seed(options.seed)
-    task = base.task
-    train.train_q_learning(
-        base.model, task.graph, task.split.train_pairs, settings, generator, checkpoint=place
-    )
-    _report(study.measure(base.model, task, options.seed), place)
     return 0
 
 

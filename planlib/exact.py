@@ -274,3 +274,53 @@ def add(*gradients: tuple[object, Gradient]) -> Gradient:
 def largest(gradient: Gradient) -> object:
     """Largest absolute entry of a gradient; 0 when it has no rows."""
     return max((abs(x) for row in gradient.values() for x in row), default=0)
+
+
+def structure(adjacency: Rows, target: int) -> list[list[int]]:
+    """Values of Theorem 5.2 toward ``target``: ``f*[j][k] = A[j, k] + R[target, k] - 1``."""
+    alive = reaches(adjacency, target)
+    n = len(adjacency)
+    return [[adjacency[j][k] + alive[k] - 1 for k in range(n)] for j in range(n)]
+
+
+def bellman(adjacency: Rows, values: Sequence[Sequence], target: int, discount: object = 1) -> list:
+    """One synchronous sweep of Q-learning with process reward toward ``target``.
+
+    ``f[j][k] <- [k = target] - [(j, k) is no edge] + discount max_k' f[k][k']``, the
+    bootstrap 0 at the target, whose own row is left as it is (Theorem 5.2).
+    """
+    n = len(adjacency)
+    best = [max(row) for row in values]
+    return [
+        list(values[j])
+        if j == target
+        else [adjacency[j][k] - 1 + (1 if k == target else discount * best[k]) for k in range(n)]
+        for j in range(n)
+    ]
+
+
+def outcome_bellman(values: Sequence[Sequence], target: int) -> list:
+    """One synchronous sweep with outcome reward, the entries onto the target left as they are.
+
+    Off the target every step is worth what comes next: ``f[j][k] <- max_k' f[k][k']``
+    (Theorem 5.1); what the step onto the target is worth depends on the path before it.
+    """
+    best = [max(row) for row in values]
+    return [
+        list(row) if j == target else [x if k == target else best[k] for k, x in enumerate(row)]
+        for j, row in enumerate(values)
+    ]
+
+
+def distances(adjacency: Rows, target: int) -> list[int | None]:
+    """Number of steps from each node to ``target``; None where it cannot be reached."""
+    n = len(adjacency)
+    found: list[int | None] = [None] * n
+    found[target] = 0
+    queue = [target]
+    for k in queue:
+        for j in range(n):
+            if adjacency[j][k] and found[j] is None:
+                found[j] = found[k] + 1
+                queue.append(j)
+    return found

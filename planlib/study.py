@@ -8,6 +8,7 @@ Source: the provenance rules of the book's page *How to read the evidence*.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -27,10 +28,12 @@ from planlib.models import Transformer, TransformerConfig
 from planlib.task import Split, sft_dataset, split_pairs
 from planlib.train import (
     PolicyGradientConfig,
+    QLearningConfig,
     SFTConfig,
     load_model,
     save_model,
     train_policy_gradient,
+    train_q_learning,
     train_sft,
 )
 
@@ -55,9 +58,11 @@ class RunConfig:
         Trainer settings (our choice, see there).
     seed
         Of the split, the paths, the parameters and the batches.
-    pg, more_sft
-        A second stage from the SFT model, one of the two: policy gradient on the
-        training pairs, or more SFT on the same data.
+    pg, more_sft, q
+        A second stage from the SFT model, one of them: policy gradient on the training
+        pairs, more SFT on the same data, or Q-learning on the training pairs.
+    off_policy
+        Whether the SFT model generates the sequences of Q-learning.
     """
 
     graph: str = "er:n=100,p=0.15,acyclic,seed=0"
@@ -73,15 +78,20 @@ class RunConfig:
     seed: int = 0
     pg: PolicyGradientConfig | None = None
     more_sft: SFTConfig | None = None
+    q: QLearningConfig | None = None
+    off_policy: bool | None = None
 
     def __post_init__(self):
-        if self.pg and self.more_sft:
-            raise InputError("more_sft", "one second stage", "pg beside it")
+        stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
+        if len(stages) > 1:
+            raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
+        if self.off_policy and not self.q:
+            raise InputError("off_policy", "Q-learning as the second stage", "none")
 
     @property
     def base(self) -> RunConfig:
         """The SFT run that the second stage starts from; the run itself without one."""
-        return replace(self, pg=None, more_sft=None)
+        return replace(self, pg=None, more_sft=None, q=None, off_policy=None)
 
     @property
     def key(self) -> str:
@@ -103,6 +113,9 @@ class RunConfig:
             stage += f" --schedule {settings.schedule}"
         elif self.more_sft:
             stage, settings = "more-sft", self.more_sft
+        elif self.q:
+            stage, settings = f"q --reward {self.q.reward}", self.q
+            stage += " --off-policy" if self.off_policy else ""
         return (
             f"python -m planlib train {stage} --graph {self.graph} --seed {self.seed}"
             f" --steps {settings.steps}"
@@ -111,6 +124,11 @@ class RunConfig:
 
 # Settings of the second stage (our choice): 600 updates of 512 sequences.
 PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_length=48)
+# Q-learning: the recipe that the chapters on Q-learning take apart.
+Q = QLearningConfig(
+    steps=1600, initial_scale=0.05, evaluate_every=100, checkpoint_every=200, max_length=32
+)
+READ_OUT = 0.05  # temperature at which action values are sampled
 MORE_SFT = SFTConfig(
     steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
 )
@@ -178,20 +196,59 @@ def train_run(
 def _second_stage(config, checkpoint, folder, progress) -> Run:
     base = load_run(config.base, folder)
     generator = torch.Generator().manual_seed(config.seed)
+    follow = value_curve if config.q else curve
     common = {
-        "evaluate": lambda m: curve(m, base.task, config.seed),
+        "evaluate": lambda m: follow(m, base.task, config.seed),
         "checkpoint": checkpoint,
         "progress": progress,
     }
-    start = {k: [v] for k, v in curve(base.model, base.task, config.seed).items()}
+    start = {k: [v] for k, v in follow(base.model, base.task, config.seed).items()}
+    graph, pairs = base.task.graph, base.task.split.train_pairs
     if config.pg:
-        graph, pairs = base.task.graph, base.task.split.train_pairs
         history = train_policy_gradient(base.model, graph, pairs, config.pg, generator, **common)
+    elif config.q:
+        behavior = copy.deepcopy(base.model) if config.off_policy else None
+        history = train_q_learning(
+            base.model, graph, pairs, config.q, generator, behavior_model=behavior, **common
+        )
     else:
         history = train_sft(base.model, base.task.data, config.more_sft, generator, **common)
     history = {k: start.get(k, []) + v for k, v in history.items()}
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
-    return Run(config, base.task, base.model, history, measure(base.model, base.task, config.seed))
+    temperature = READ_OUT if config.q else 1.0
+    final = measure(base.model, base.task, config.seed, temperature)
+    return Run(config, base.task, base.model, history, final)
+
+
+def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+    """Figures along Q-learning: mean value of each class of steps, accuracy and distinct paths.
+
+    The classes are those of Theorem 5.2, by (legal, reachable), over all rows of
+    targets and current nodes that can reach them, at the prompt; accuracy at
+    temperature :data:`READ_OUT`.
+    """
+    targets, nodes = np.nonzero(task.graph.reachability & ~np.eye(task.graph.n, dtype=bool))
+    values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
+    legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
+    figures = {}
+    for name, where in (
+        ("feasible", legal & reaches),
+        ("adjacent", legal & ~reaches),
+        ("reachable", ~legal & reaches),
+        ("neither", ~legal & ~reaches),
+    ):
+        figures[f"{name}_value"] = float(values[where].mean())
+        figures[f"{name}_spread"] = float(values[where].std())
+    for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
+        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
+        generator = torch.Generator().manual_seed(seed)
+        figures[f"{name}_accuracy"] = metrics.accuracy(
+            model, task.graph, pairs, generator, samples=2, temperature=READ_OUT
+        )
+        figures[f"{name}_distinct"] = float(
+            metrics.distinct_paths(model, task.graph, some, generator, temperature=READ_OUT).mean()
+        )
+    return figures
 
 
 def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
@@ -221,11 +278,14 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     return figures
 
 
-def measure(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+def measure(model: nn.Module, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
     """Final metrics of a run: greedy and sampled accuracy on test and training pairs."""
     figures = {}
     for name, pairs in (("test", task.split.test_pairs), ("train", task.split.train_pairs)):
-        for how, sampling in (("greedy", {"greedy": True}), ("sampled", {"samples": 10})):
+        for how, sampling in (
+            ("greedy", {"greedy": True}),
+            ("sampled", {"samples": 10, "temperature": temperature}),
+        ):
             generator = torch.Generator().manual_seed(seed)
             figures[f"{how}_{name}"] = metrics.accuracy(
                 model, task.graph, pairs, generator, **sampling
@@ -287,5 +347,6 @@ def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, 
     Greedy figures may move by ties that another processor rounds otherwise;
     sampled ones by that and by the draw.  Both must lie within ``tolerance``.
     """
-    now = measure(run.model, run.task, run.config.seed)
+    temperature = READ_OUT if run.config.q else 1.0
+    now = measure(run.model, run.task, run.config.seed, temperature)
     return {k: (v, now[k], abs(v - now[k]) <= tolerance) for k, v in run.metrics.items()}

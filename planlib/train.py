@@ -142,6 +142,9 @@ class QLearningConfig(_Config):
     target_decay
         Bootstrap from a moving average of the model with this decay; 0
         bootstraps from the model itself (our choice).
+    initial_scale
+        The model's logits are multiplied by this before the first update: logits of an
+        SFT model are far above any value, and so optimistic (our choice).
     max_length
         Longest sequence that is generated, in tokens (our choice).
     """
@@ -153,12 +156,15 @@ class QLearningConfig(_Config):
     temperature: float = 0.1
     epsilon: float = 0.2
     target_decay: float = 0.99
+    initial_scale: float = 1.0
     max_length: int = 32
 
     def __post_init__(self):
         super().__post_init__()
         if self.reward not in ("process", "outcome"):
             raise InputError("reward", "'process' or 'outcome'", repr(self.reward))
+        if not self.initial_scale >= 0:
+            raise InputError("initial_scale", "a number >= 0", self.initial_scale)
         for name in ("discount", "target_decay", "epsilon"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(name, "a number in [0, 1]", getattr(self, name))
@@ -304,6 +310,8 @@ def train_q_learning(
     """
     problems = torch.as_tensor(task.check_problems(graph, pairs))
     rewards = task.process_reward if config.reward == "process" else task.outcome_reward
+    if config.initial_scale != 1:
+        scale_logits(model, config.initial_scale)  # a checkpoint, if there is one, undoes it
     averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
     run = _Run(model, config, generator, evaluate, checkpoint, progress)
     if config.target_decay and run.extra:
@@ -342,6 +350,13 @@ def train_q_learning(
                     slow.lerp_(fast, 1 - config.target_decay)
             run.extra.update(averaged.state_dict())
     return run.history
+
+
+@torch.no_grad()
+def scale_logits(model: nn.Module, factor: float) -> None:
+    """Multiply a model's logits, by its output head or, in a table, by all of its entries."""
+    for parameter in [model.head.weight] if hasattr(model, "head") else model.parameters():
+        parameter.mul_(factor)
 
 
 def _sequence_keys(tokens: Tensor, n: int) -> Tensor:

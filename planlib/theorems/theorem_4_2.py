@@ -371,7 +371,6 @@ def _bounds(claim, size: str) -> Finding:
 
 RATE_SEEDS = (0, 1, 2, 3, 4)
 FLOW_MARGIN, SAMPLED_MARGIN = 0.05, 0.2  # on the slope; set before the runs
-CONSTANT_MARGIN = 0.1  # relative; its corrections fall as 1 / log t
 RATE_NODES = 6
 
 
@@ -459,77 +458,103 @@ def rate_slopes(seed: int, updates: int) -> dict[str, object]:
         "flow": np.array(exact_flow),
         "sampled_at": at,
         "sampled": sampled,
-        "logits": flow(graph, f0, times[-1:])[0],
     }
-
-
-def favourite_path(seed: int, updates: int) -> tuple[PlanningGraph, list[int]]:
-    """Return the graph and the path of largest probabilities that the exact flow ends up with."""
-    graph, f = rate_graph(seed), rate_slopes(seed, updates)["logits"]
-    path = [0]
-    while path[-1] != RATE_NODES - 1:
-        path.append(int(f[path[-1]].argmax()))
-    return graph, path
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What is claimed: ``1 - J ~ constant * t^slope``.
-
-    ``rivals(graph, j, k)`` counts the next nodes of row ``j`` that still fail, the
-    favourite being ``k``; the constant is the sum of ``u / (1 + u)`` along the
-    favourite path.
-    """
-
-    slope: float = -1.0
-    rivals: object = staticmethod(
-        lambda graph, j, k: RATE_NODES - 1 - int(graph.adjacency[j, -1] and k != RATE_NODES - 1)
-    )
-
-
-def wrong_alone(graph, j, k):
-    """Mistake: only wrong next nodes fail; the other right ones are as good as the favourite."""
-    return RATE_NODES - int(graph.correct_next(RATE_NODES - 1, j).sum())
-
-
-def no_response(graph, j, k):
-    """Mistake: the favourite's logit stands still, so a row fails with ``u / t``; u/(1+u) for u large."""
-    return 1e9
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def _rate(claim: Rate, size: str) -> Finding:
-    seeds = RATE_SEEDS
-    updates = 800
-    curves = [rate_slopes(seed, updates) for seed in seeds]
+def _rate(predicted: float, size: str) -> Finding:
+    curves = [rate_slopes(seed, 800) for seed in RATE_SEEDS]
     late = curves[0]["times"] >= 1e4
     ours = interval([_slope(c["times"][late], c["flow"][late]) for c in curves])
     theirs = interval([_slope(c["sampled_at"][4:], c["sampled"][4:]) for c in curves])
-    constants = []
-    for seed, curve in zip(seeds, curves, strict=True):
-        graph, path = favourite_path(seed, updates)
-        rivals = [claim.rivals(graph, j, k) for j, k in itertools.pairwise(path)]
-        predicted = sum(u / (1 + u) for u in rivals)
-        constants.append(curve["times"][-1] * curve["flow"][-1] / predicted)
-    constant = interval(constants)
     holds = all(
-        claimed - margin < low and high < claimed + margin
-        for (low, high), claimed, margin in (
-            (ours, claim.slope, FLOW_MARGIN),
-            (theirs, claim.slope, SAMPLED_MARGIN),
-            (constant, 1.0, CONSTANT_MARGIN),
-        )
+        predicted - margin < low and high < predicted + margin
+        for (low, high), margin in ((ours, FLOW_MARGIN), (theirs, SAMPLED_MARGIN))
     )
     return decide(
         holds,
         f"slope of 1 - J: flow in [{ours[0]:.2f}, {ours[1]:.2f}], "
-        f"sampled in [{theirs[0]:.1f}, {theirs[1]:.1f}]; constant over the claim in "
-        f"[{constant[0]:.2f}, {constant[1]:.2f}]",
-        f"{len(seeds)} acyclic graphs of {RATE_NODES} nodes; exact flow from t = 1e4 to 1e8, margins "
-        f"{FLOW_MARGIN} and {CONSTANT_MARGIN}; the trainer with batches of 512, margin {SAMPLED_MARGIN}; 95% intervals",
+        f"sampled in [{theirs[0]:.1f}, {theirs[1]:.1f}]",
+        f"{len(RATE_SEEDS)} acyclic graphs of {RATE_NODES} nodes; exact flow from t = 1e4 to 1e8, margin "
+        f"{FLOW_MARGIN}; the trainer with batches of 512, margin {SAMPLED_MARGIN}; 95% intervals",
+    )
+
+
+CONSTANT_MARGIN = 0.01  # relative, on every instance; its corrections fall as a power of t
+ROUTES = ((1, 2), (2, 2), (1, 2, 2))  # lengths of routes from node 0 to the last that share no row
+
+
+def routes_graph(lengths: tuple[int, ...]) -> PlanningGraph:
+    """Return a graph of routes of the lengths given that share their ends alone."""
+    n = 2 + sum(length - 1 for length in lengths)
+    adjacency, fresh = np.zeros((n, n), dtype=bool), 1
+    for length in lengths:
+        j = 0
+        for _ in range(length - 1):
+            adjacency[j, fresh], j, fresh = True, fresh, fresh + 1
+        adjacency[j, -1] = True
+    return PlanningGraph(adjacency)
+
+
+def starved(wrong: int, others: list[float]) -> float:
+    """Our constant of a row: ``s / (1 + s)``, a right next node counting ``K / (1 + K)``.
+
+    ``K`` is the constant of its own continuation, 0 at the target: rarely taken, it
+    learns slowly, so it fails for a long time, but less and less.
+    """
+    s = wrong + sum(k / (1 + k) for k in others)
+    return s / (1 + s)
+
+
+def wrong_alone(wrong, others):
+    """Mistake: only wrong next nodes fail; the other right ones are as good as the favourite."""
+    return wrong / (1 + wrong)
+
+
+def never_learned(wrong, others):
+    """Mistake: right next nodes off the favourite path never learn, and count like wrong ones."""
+    s = wrong + sum(k > 0 for k in others)
+    return s / (1 + s)
+
+
+def no_response(wrong, others):
+    """Mistake: the favourite's logit stands still while the others fall as 1 / t."""
+    return float(wrong + sum(k / (1 + k) for k in others))
+
+
+def failure_constant(rule, graph: PlanningGraph, f: np.ndarray, j: int = 0) -> float:
+    """Limit of ``t (1 - J)`` from node ``j`` by the rule of a row, summed along the favourite path."""
+    if j == graph.n - 1:
+        return 0.0
+    favourite = int(f[j].argmax())
+    right = np.flatnonzero(graph.correct_next(graph.n - 1, j))
+    below = {int(k): failure_constant(rule, graph, f, int(k)) for k in right}
+    others = [below[k] for k in below if k != favourite]
+    return rule(graph.n - len(right), others) + below[favourite]
+
+
+@functools.cache
+def late_failures(lengths: tuple[int, ...], seed: int) -> tuple[np.ndarray, float]:
+    """Logits of the exact flow at t = 1e12, and ``t (1 - J)`` there."""
+    graph = routes_graph(lengths)
+    f0 = 0.3 * np.random.default_rng(seed).normal(size=(graph.n, graph.n))
+    f = flow(graph, f0, [1.0, 1e12])[-1]
+    return f, 1e12 * failure_probability(graph, f)
+
+
+def _constant(rule, size: str) -> Finding:
+    gaps = []
+    for lengths, seed in itertools.product(ROUTES, RATE_SEEDS):
+        f, measured = late_failures(lengths, seed)
+        gaps.append(abs(measured / failure_constant(rule, routes_graph(lengths), f) - 1))
+    return decide(
+        max(gaps) < CONSTANT_MARGIN,
+        f"largest deviation from the claim {100 * max(gaps):.1f}%",
+        f"{len(gaps)} exact flows up to t = 1e12 on graphs of two or three routes of one or two steps that share no row, "
+        f"5 random starts each; margin {CONSTANT_MARGIN:.0%} on each; the formula is a leading-order argument",
     )
 
 
@@ -697,17 +722,29 @@ CHECKS = (
     Check(
         claim="4.2/rate",
         rung="statistical",
-        title="1 - J falls as 1/t, in the exact flow (with our constant) and in the sampled trainer.",
+        title="1 - J falls as 1/t, in the exact flow and in the sampled trainer.",
         measure=_rate,
-        statement=Rate(),
+        statement=-1.0,
         mutations={
-            "t^(-1/2)": Rate(slope=-0.5),
-            "t^(-2)": Rate(slope=-2.0),
-            "wrong nodes alone fail": Rate(rivals=wrong_alone),
-            "a favourite that stands still": Rate(rivals=no_response),
+            "t^(-1/2)": -0.5,
+            "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
         },
         seeds=RATE_SEEDS,
         cell="check-4-2-rate",
+    ),
+    Check(
+        claim="4.2/constant",
+        rung="statistical",
+        title="The constant of that rate counts the other right next nodes too, in part.",
+        measure=_constant,
+        statement=starved,
+        mutations={
+            "wrong nodes alone fail": wrong_alone,
+            "other right nodes never learn": never_learned,
+            "the favourite stands still": no_response,
+        },
+        seeds=RATE_SEEDS,
+        cell="check-4-2-constant",
     ),
     Check(
         claim="4.2/transformer",
@@ -723,11 +760,11 @@ CHECKS = (
     NotApplicable(
         "4.2/solver",
         "solver",
-        "signs and identities in softmax probabilities, decided for all logits by the symbolic rung",
+        "softmax probabilities are outside the solver's arithmetic; signs and sums for all logits are the symbolic rung's",
     ),
     NotApplicable(
         "4.2/certified",
         "certified",
-        "its inequalities are between rational functions of the policy, decided exactly by the exhaustive rung",
+        "its inequalities are between rational functions of the policy, where rationals are exact and balls add nothing",
     ),
 )

@@ -82,10 +82,6 @@ def _row(claim, size: str) -> Finding:
     earned = [x - kl_weight * ratio for x, ratio in zip(p, log_ratio, strict=True)]
     mean = sum(x * e for x, e in zip(q, earned, strict=True))
     residuals = [sp.simplify(x * (e - mean)) for x, e in zip(q, earned, strict=True)]
-    # Conversely: softmax rows are positive, so a zero update makes all earnings equal.
-    y = sp.symbols(f"y0:{n}", real=True)
-    solved = sp.solve([y[k] - y[0] for k in range(1, n)], y[1:], dict=True)
-    residuals.append(sp.Integer(solved != [{y[k]: y[0] for k in range(1, n)}]))
     wrong = sum(x != 0 for x in residuals)
     return decide(
         wrong == 0,
@@ -499,6 +495,10 @@ def _limits(claim: Limits, size: str) -> Finding:
             q = solve(adjacency, base, 0, 3, 12, kl_weight, start=start)
             far.append(np.abs(q - limit)[rows].max())
         settles &= far[1] < 1e-2
+        rng = np.random.default_rng(seed)
+        for start in (base, *rng.dirichlet(np.ones(4), size=(3, 4))):
+            q = solve(adjacency, base, 0, 3, 12, 1 / 12, start=start)
+            settles &= bool(np.abs(q - limit)[rows].max() < 1e-2)
         rates.append(-math.log(far[1] / far[0] * (12 / 14) ** claim.power) / 2)
         far = [
             np.abs(solve(adjacency, base, 0, 3, 12, kl_weight) - base)[rows].max()
@@ -515,8 +515,8 @@ def _limits(claim: Limits, size: str) -> Finding:
         holds,
         f"rate in 1/lambda in [{rate[0]:.2f}, {rate[1]:.2f}], power for large lambda in "
         f"[{large[0]:.2f}, {large[1]:.2f}]",
-        f"{len(rates)} acyclic graphs of 4 nodes, random bases, rows on correct paths; lambda = 1/12 and 1/14, "
-        f"50 and 100; 95% intervals, margin {LIMIT_MARGIN}",
+        f"{len(rates)} acyclic graphs of 4 nodes, random bases, rows on correct paths; lambda = 1/12 (also from the "
+        f"base and from 3 random starts) and 1/14, 50 and 100; 95% intervals, margin {LIMIT_MARGIN}",
     )
 
 
@@ -549,11 +549,6 @@ def update_gaps(
     up = (1 - policy) * (1 - kl_weight * np.log(2 * policy))
     down = policy * (1 - kl_weight * np.log(2 * (1 - policy)))
     return gap + 2 * eta * (taken * up - (1 - taken) * down)
-
-
-def at_the_equation(rng, s2, count):
-    """Mistake: the rows sit at the equation's solution, up to steps of size eta."""
-    return 0.2 * rng.normal(size=count)
 
 
 @functools.cache
@@ -683,7 +678,8 @@ def solutions(kl_weight: float, starts: int = 200) -> tuple[tuple[float, ...], .
         for z in (y, y[MIRROR]):
             if not np.isnan(z).any() and all(np.abs(z - x).max() > 1e-5 for x in found):
                 found.append(z)
-    return tuple(tuple(y) for y in sorted(found, key=two_routes_success))
+    order = sorted(found, key=lambda y: (round(two_routes_success(y), 9), y[0]))
+    return tuple(tuple(y) for y in order)
 
 
 def growth_rate(y: np.ndarray, kl_weight: float) -> float:
@@ -708,6 +704,14 @@ def _two_routes_episodes() -> Enumerated:
     return Enumerated(TWO_ROUTES, 0, 3, TWO_ROUTES_HORIZON)
 
 
+@dataclass(frozen=True)
+class AtLeast:
+    """So many solutions or more, proved in boxes around centres moved by ``shift``."""
+
+    count: int = 9
+    shift: float = 0.0
+
+
 def _certify(y: tuple[float, ...], kl_weight: arb) -> arb_mat | None:
     """Prove, by Krawczyk's test, one solution in a small box around ``y``; its box, or None."""
     centre = [arb(x) for x in y]
@@ -727,11 +731,11 @@ def _certify(y: tuple[float, ...], kl_weight: arb) -> arb_mat | None:
     return arb_mat(9, 1, box) if inside else None
 
 
-def _many(claimed: int, size: str) -> Finding:
+def _many(claim: AtLeast, size: str) -> Finding:
     ctx.prec = 128
     boxes = []
     for y in solutions(0.15, 300):
-        box = _certify(y, arb("0.15"))
+        box = _certify(tuple(x + claim.shift for x in y), arb("0.15"))
         apart = box is not None and all(
             any(not a.overlaps(b) for a, b in zip(box.entries(), other.entries(), strict=True))
             for other in boxes
@@ -740,11 +744,25 @@ def _many(claimed: int, size: str) -> Finding:
             boxes.append(box)
     ctx.prec = 53
     return decide(
-        len(boxes) == claimed,
-        f"{len(boxes)} solutions proved, claimed {claimed}",
+        len(boxes) >= claim.count,
+        f"{len(boxes)} solutions proved, claimed {claim.count} or more",
         f"s -> a, b -> t at lambda = 0.15, horizon {TWO_ROUTES_HORIZON}; Krawczyk's test in arb balls of 128 bits, "
-        "disjoint boxes; at least so many, found by Newton's method from random starts",
+        "disjoint boxes, centres from Newton's method; that there is no other is not shown",
     )
+
+
+def iterated(kl_weight: float, damping: float, starts: int = 30) -> list[float]:
+    """Success of the solutions that iterating the equation finds from random starts, sorted."""
+    rng = np.random.default_rng(45)
+    found: list[np.ndarray] = []
+    for _ in range(starts):
+        y = rng.uniform(-1, 1, 9) / kl_weight
+        for _ in range(600):
+            step = _residual_float(y, kl_weight)
+            y = y - damping * step
+        if np.abs(step).max() < 1e-10 and all(np.abs(y - x).max() > 1e-5 for x in found):
+            found.append(y)
+    return sorted(two_routes_success(y) for y in found)
 
 
 # --- transformer -------------------------------------------------------------------------------
@@ -757,6 +775,9 @@ QUIET = dataclasses.replace(
 )
 
 
+ANNEALED = dataclasses.replace(WITH_KL, pg=dataclasses.replace(WITH_KL.pg, schedule="cosine"))
+
+
 @functools.cache
 def first_steps(config, seed: int = 1) -> dict[str, np.ndarray]:
     """First-step distributions of a stored run on 200 training prompts with a choice.
@@ -765,7 +786,8 @@ def first_steps(config, seed: int = 1) -> dict[str, np.ndarray]:
     -------
     dict
         ``learned``, ``base``, ``equation`` (base times ``exp(p / lambda)``, ``p_k`` the
-        success of the model from ``k`` on, 100 samples each drawn with ``seed``) and
+        success of the model on the problem from ``k``, 100 samples of that prompt drawn
+        with ``seed``) and
         ``divergence`` ``KL(U_C || learned)``.
     """
     run = load_run(config)
@@ -836,7 +858,7 @@ def _misses(learned: str, size: str) -> Finding:
     )
 
 
-def _noise(config, size: str) -> Finding:
+def _quieter(config, size: str) -> Finding:
     ratio = distance_from_equation(config).mean() / distance_from_equation(WITH_KL).mean()
     resampled = np.random.default_rng(0).integers(200, size=(1000, 200))
     ratios = distance_from_equation(config)[resampled].mean(1) / distance_from_equation(WITH_KL)[
@@ -844,10 +866,10 @@ def _noise(config, size: str) -> Finding:
     ].mean(1)
     high = float(np.quantile(ratios, 0.975))
     return decide(
-        high < 0.75,
+        high < 0.6,
         f"distance {ratio:.2f} of that of the noisy run (97.5% bound {high:.2f})",
         "stored runs at lambda = 0.1: batches of 2,048 and a step annealed to 0 against batches of 512 and a "
-        "constant step; bootstrap over 200 prompts; margin: below 0.75",
+        "constant step; bootstrap over 200 prompts; margin: below 0.6",
     )
 
 
@@ -871,17 +893,25 @@ def _solved() -> tuple:
     return adjacency, base, solve(adjacency, base, 0, 2, 3, 0.5)
 
 
+def interaction() -> float:
+    """How far two targets' solutions in two common rows are from any additive table.
+
+    On 0 -> 1, 0 -> 2, 1 -> 2, 1 -> 3, targets 2 and 3, uniform base: additive logits make
+    ``L(2, 0) - L(2, 1) - L(3, 0) + L(3, 1)`` constant over the next nodes.
+    """
+    adjacency = ((0, 1, 1, 0), (0, 0, 1, 1), (0, 0, 0, 0), (0, 0, 0, 0))
+    base = np.full((4, 4), 0.25)
+    toward_2, toward_3 = (np.log(solve(adjacency, base, 0, t, 4, 0.5) / base) for t in (2, 3))
+    crossed = toward_2[0] - toward_2[1] - toward_3[0] + toward_3[1]
+    return float(np.abs(crossed - crossed.mean()).max())
+
+
 def residual(instance: Instance) -> float:
     """Largest entry of the update at the equation's solution: 0 by the theorem."""
     adjacency, base, q = _solved()
     log_ratio = np.log(q / base)
     if not instance.tabular:
-        # Additive logits of two targets: one row of log q / base must fit both, and cannot.
-        other = np.log(solve(((0, 1, 1), (0, 0, 0), (0, 1, 0)), base, 0, 1, 3, 0.5) / base)
-        rows = np.stack([log_ratio[:2] - log_ratio[:2, :1], other[[0, 2]] - other[[0, 2], :1]])
-        return float(
-            np.abs(rows - rows.mean(1, keepdims=True) - rows.mean(0) + rows.mean((0, 1))).max()
-        )
+        return interaction()
     table = [None, None, q.tolist()]
     paths = list(exact.episodes(3, 0, 2, 3))
     chances = np.array([exact.path_probability(table, u, 2) for u in paths])
@@ -919,7 +949,7 @@ CHECKS = (
     Check(
         claim="4.4/row",
         rung="symbolic",
-        title="The update of a row vanishes iff q is proportional to q_base exp(p / lambda).",
+        title="The update of a row vanishes if q is proportional to q_base exp(p / lambda).",
         measure=_row,
         statement=exponent,
         mutations=EXPONENTS,
@@ -950,8 +980,11 @@ CHECKS = (
         rung="certified",
         title="At lambda = 0.15 the two-route example has nine solutions or more.",
         measure=_many,
-        statement=9,
-        mutations={"one": 1, "three, those that iteration finds": 3},
+        statement=AtLeast(),
+        mutations={
+            "ten": AtLeast(10),
+            "centres that are no solutions, 0.001 beside them": AtLeast(shift=1e-3),
+        },
         seeds=(44,),
         cell="check-4-4-solutions",
     ),
@@ -968,7 +1001,7 @@ CHECKS = (
     Check(
         claim="4.4/trained",
         rung="statistical",
-        title="The sampled trainer settles at the equation's solution.",
+        title="The time average of the sampled trainer's rows is the equation's solution.",
         measure=_trained,
         statement=the_equation,
         mutations={"p of the base": one_round, "twice lambda": twice_the_weight},
@@ -978,12 +1011,12 @@ CHECKS = (
     Check(
         claim="4.4/noise",
         rung="statistical",
-        title="Sampling spreads rows around the equation, with variance eta / (B lambda) and 4.3's slow clock.",
+        title="Around the equation the law of Theorem 4.3, with s^2 = eta / (B lambda), is stationary.",
         measure=_noise_floor,
         statement=theorem_4_3.noisy_clock,
         mutations={
             "noise of constant strength": theorem_4_3.constant_noise,
-            "at the equation, no spread": at_the_equation,
+            "cosh(g/2), not squared": theorem_4_3.half_the_clock,
         },
         seeds=SEEDS,
         cell="check-4-4-noise-floor",
@@ -991,7 +1024,7 @@ CHECKS = (
     Check(
         claim="4.4/limits",
         rung="statistical",
-        title="As lambda falls, q tends to the base restricted to C, as exp(-1/lambda)/lambda; as it grows, to the base.",
+        title="As lambda falls, a solution tends to the base restricted to C, as exp(-1/lambda)/lambda; as it grows, to the base.",
         measure=_limits,
         statement=Limits(),
         mutations={
@@ -1010,7 +1043,7 @@ CHECKS = (
         title="KL of weight 0.1 keeps the transformer's divergence below half of that without.",
         measure=_keeps,
         statement=0.1,
-        mutations={"no penalty": 0.0},
+        mutations={"lambda = 0.001": 0.001},
         source="stored",
         seeds=(2,),
         cell="check-4-4-transformer",
@@ -1029,10 +1062,10 @@ CHECKS = (
     Check(
         claim="4.4/transformer-noise",
         rung="transformer",
-        title="Larger batches and an annealed step bring it nearer: part of the distance is noise.",
-        measure=_noise,
+        title="With larger batches and an annealed step it ends nearer to the equation.",
+        measure=_quieter,
         statement=QUIET,
-        mutations={"the same run": WITH_KL},
+        mutations={"an annealed step alone": ANNEALED},
         source="stored",
         seeds=(2, 1),
         cell="check-4-4-quiet",
