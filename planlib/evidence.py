@@ -32,7 +32,7 @@ RUNGS = (
 )
 VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A")
 RECORDS = Path(__file__).resolve().parent.parent / "records"
-_PACKAGES = ("numpy", "python-flint", "sympy", "torch")
+_PACKAGES = ("numpy", "python-flint", "sympy", "torch", "z3-solver")
 
 
 @dataclass(frozen=True)

@@ -147,3 +147,25 @@ def test_credits_by_enumeration():
     for j, (d, visits, row) in exact.credits(adjacency, policy, source, target, horizon).items():
         assert (d, visits) == (legal[j], every[j])
         assert [p * x for p, x in zip(policy[target][j], row, strict=True)] == earned[j]
+
+
+def test_structure_is_a_fixed_point_on_every_small_graph():
+    for n in (2, 3):
+        for adjacency in digraphs(n):
+            for target in range(n):
+                values = exact.structure(adjacency, target)
+                assert exact.bellman(adjacency, values, target) == values
+                off = [[x + (j != target) for x in row] for j, row in enumerate(values)]
+                assert exact.bellman(adjacency, off, target) != off  # a shifted table is not
+
+
+def test_one_sweep_by_hand():
+    start = [[0, 2, 0], [5, 0, 0], [0, 0, 0]]  # on 0 -> 1 -> 2 and 0 -> 2
+    assert exact.bellman(TRIANGLE, start, 2) == [[1, 5, 1], [1, 4, 1], [0, 0, 0]]
+    assert exact.bellman(TRIANGLE, start, 2, HALF)[0] == [0, HALF * 5, 1]
+    assert exact.outcome_bellman(start, 2) == [[2, 5, 0], [2, 5, 0], [0, 0, 0]]
+
+
+def test_distances():
+    assert exact.distances(TRIANGLE, 2) == [1, 1, 0]
+    assert exact.distances(TRIANGLE, 0) == [0, None, None]

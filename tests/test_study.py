@@ -6,7 +6,7 @@ import pytest
 from planlib import study
 from planlib.graph import InputError
 from planlib.study import RunConfig
-from planlib.train import CheckpointError, PolicyGradientConfig, SFTConfig
+from planlib.train import CheckpointError, PolicyGradientConfig, QLearningConfig, SFTConfig
 
 SMALL = RunConfig(
     graph="er:n=12,p=0.4,acyclic,seed=1",
@@ -92,3 +92,18 @@ def test_the_command_of_a_run_names_its_stage():
     run = RunConfig(seed=2, pg=dataclasses.replace(study.PG, kl_weight=0.1, batch_size=2048))
     assert "train pg --kl-weight 0.1 --batch-size 2048 --schedule constant" in run.command
     assert "train more-sft" in RunConfig(more_sft=study.MORE_SFT).command
+
+
+def test_q_learning_as_a_second_stage(tmp_path):
+    study.store_run(SMALL, tmp_path, progress=False)
+    stage = QLearningConfig(steps=4, batch_size=16, evaluate_every=2, initial_scale=0.05)
+    on, off = (dataclasses.replace(SMALL, q=stage, off_policy=x) for x in (None, True))
+    runs = [study.store_run(config, tmp_path, progress=False) for config in (on, off)]
+    assert on.key != off.key and "--off-policy" in off.command
+    assert runs[0].history["loss"] != runs[1].history["loss"]
+    classes = ("feasible", "adjacent", "reachable", "neither")
+    assert {f"{name}_value" for name in classes} <= set(runs[0].history)
+    again = study.load_run(off, tmp_path)
+    assert all(agrees for _, _, agrees in study.recheck(again).values())
+    with pytest.raises(InputError, match="off_policy"):
+        dataclasses.replace(SMALL, off_policy=True)

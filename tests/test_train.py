@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from planlib import exact, metrics, task, train
-from planlib.graph import InputError, PlanningGraph
+from planlib.graph import InputError, PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
 from planlib.train import (
     CheckpointError,
@@ -308,3 +308,39 @@ def test_metrics_by_hand(generator):
     assert found.tolist() == [2, 1]
     shares = metrics.outcomes(model, graph, [(0, 2)], generator, samples=50, max_length=8)
     assert sum(shares.values()) == pytest.approx(1) and shares["correct"] > 0.8
+
+
+def test_initial_scale_multiplies_the_logits():
+    graph = erdos_renyi(4, 0.8, acyclic=True, seed=0)
+    small = Transformer(TransformerConfig(4, width=8), torch.Generator().manual_seed(0))
+    table = TabularModel(4)
+    with torch.no_grad():
+        table.f.fill_(3.0)
+    for model, parameter in ((small, small.head.weight), (table, table.f)):
+        before = parameter.detach().clone()
+        config = QLearningConfig(steps=0, initial_scale=0.05, max_length=12)
+        generator = torch.Generator().manual_seed(0)
+        train_q_learning(model, graph, graph.reachable_pairs(), config, generator, progress=False)
+        assert torch.equal(parameter, before * 0.05)
+    with pytest.raises(InputError, match="initial_scale"):
+        QLearningConfig(initial_scale=-1.0)
+
+
+def test_baseline_is_checked_and_changes_the_gradient():
+    with pytest.raises(InputError, match="baseline"):
+        PolicyGradientConfig(baseline="median")
+    graph = erdos_renyi(4, 0.8, acyclic=True, seed=0)
+    losses_seen = {}
+    for baseline in ("none", "mean", "leave_one_out"):
+        model = TabularModel(4)
+        config = PolicyGradientConfig(
+            steps=1, batch_size=16, optimizer="sgd", learning_rate=1.0, baseline=baseline
+        )
+        generator = torch.Generator().manual_seed(0)
+        train_policy_gradient(
+            model, graph, graph.reachable_pairs(), config, generator, progress=False
+        )
+        losses_seen[baseline] = model.f.detach().clone()
+    assert not torch.equal(losses_seen["none"], losses_seen["mean"])
+    # Leave-one-out is the batch mean's gradient, longer by B / (B - 1).
+    assert torch.allclose(losses_seen["leave_one_out"], losses_seen["mean"] * 16 / 15)
