@@ -19,6 +19,8 @@ EXAMPLES = f"""examples:
   python -m planlib verify 3.1 --rung exhaustive --json
   python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
+  python -m planlib train pg --kl-weight 0.1 --seed 2
+  python -m planlib train q --reward outcome --seed 2
 
 exit status of verify: 0 all PASS or N/A, 1 a FAIL or a control that was not
 rejected, 2 UNDECIDED only, 64 bad usage.

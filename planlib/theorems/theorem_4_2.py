@@ -441,7 +441,6 @@ def rate_slopes(seed: int, updates: int) -> dict[str, object]:
     with torch.no_grad():
         model.f[-1] = torch.as_tensor(f0)
     learning_rate, every = 4.0, updates // 16
-    sampled = []
     config = PolicyGradientConfig(
         steps=updates, batch_size=512, learning_rate=learning_rate, optimizer="sgd",
         evaluate_every=every, max_length=RATE_NODES + 4,
