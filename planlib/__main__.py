@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--off-policy", action="store_true", help="q learns from the SFT model's samples"
     )
-    train.add_argument("--out", type=Path, help="folder for the model (default: runs or out)")
+    train.add_argument("--out", type=Path, help="folder for the model (default: runs)")
     return parser
 
 
@@ -136,7 +136,8 @@ def _train(options: argparse.Namespace) -> int:
         settings = dataclasses.replace(study.Q, reward=options.reward, **steps)
         off_policy = {"off_policy": True} if options.off_policy else {}
         config = dataclasses.replace(config, q=settings, **off_policy)
-    study.store_run(config.base, folder)
+    if config != config.base:
+        study.store_run(config.base, folder)
     run = study.store_run(config, folder)
     _report(run.metrics, folder / config.key / "model.safetensors")
     return 0

@@ -230,7 +230,7 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     targets, nodes = np.nonzero(task.graph.reachability & ~np.eye(task.graph.n, dtype=bool))
     values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
     legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
-    figures = {}
+    figures = _sampled(model, task, seed, READ_OUT)
     for name, where in (
         ("feasible", legal & reaches),
         ("adjacent", legal & ~reaches),
@@ -239,14 +239,22 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ):
         figures[f"{name}_value"] = float(values[where].mean())
         figures[f"{name}_spread"] = float(values[where].std())
+    return figures
+
+
+def _sampled(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
+    """Sampled accuracy and distinct paths, the same along every second stage."""
+    figures = {}
     for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
         some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
         generator = torch.Generator().manual_seed(seed)
         figures[f"{name}_accuracy"] = metrics.accuracy(
-            model, task.graph, pairs, generator, samples=2, temperature=READ_OUT
+            model, task.graph, pairs, generator, samples=2, temperature=temperature
         )
         figures[f"{name}_distinct"] = float(
-            metrics.distinct_paths(model, task.graph, some, generator, temperature=READ_OUT).mean()
+            metrics.distinct_paths(
+                model, task.graph, some, generator, temperature=temperature
+            ).mean()
         )
     return figures
 
@@ -258,16 +266,7 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     among 100 samples on 100 pairs drawn once; the mean over the training prompts of
     ``KL(U_C || pi)`` at the first step, in nats, and of the mass on wrong next nodes.
     """
-    figures = {}
-    for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
-        generator = torch.Generator().manual_seed(seed)
-        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
-        figures[f"{name}_accuracy"] = metrics.accuracy(
-            model, task.graph, pairs, generator, samples=2
-        )
-        figures[f"{name}_distinct"] = float(
-            metrics.distinct_paths(model, task.graph, some, generator).mean()
-        )
+    figures = _sampled(model, task, seed)
     sources, targets = task.split.train_pairs.T
     correct = torch.as_tensor(task.graph.correct_next(targets, sources))
     policy = metrics.next_node_logits(model, targets, sources).double().softmax(-1)

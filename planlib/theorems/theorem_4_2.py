@@ -23,7 +23,6 @@ gradient in tabular problems is that of Mei et al., arXiv 2005.06392.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
 import math
@@ -40,10 +39,12 @@ from planlib import exact, losses, metrics, task
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from planlib.study import MORE_SFT, PG, load_run
+from planlib.study import PG, load_run
 from planlib.theorems.common import (
-    BASE_RUN,
+    CHECKED_RUN,
+    STAGES,
     Hypothesis,
+    as_float,
     autograd_gradient,
     digraph_classes,
     interval,
@@ -51,6 +52,7 @@ from planlib.theorems.common import (
     problems,
     rational_policy,
     rational_row,
+    softmax_rows,
 )
 from planlib.train import PolicyGradientConfig, train_policy_gradient
 
@@ -237,7 +239,7 @@ def _autograd(closed_form, size: str) -> Finding:
         computed = autograd_gradient(policy, list(paths), target, list(paths.values()))
         for (i, j), row in closed_form(*instance).items():
             for k, x in enumerate(row):
-                worst = max(worst, abs(float(x.p) / float(x.q) + computed[i, j, k].item()))
+                worst = max(worst, abs(as_float(x) + computed[i, j, k].item()))
         count += 1
     return decide(
         worst <= AUTOGRAD_MARGIN,
@@ -395,8 +397,7 @@ def flow(graph: PlanningGraph, f0: np.ndarray, times, source: int = 0) -> np.nda
 
     def slope(log_t: float, y: np.ndarray) -> np.ndarray:
         f = y.reshape(n, n)
-        policy = np.exp(f - f.max(1, keepdims=True))
-        policy /= policy.sum(1, keepdims=True)
+        policy = softmax_rows(f)
         step = policy * legal
         step[-1] = 0
         success = np.linalg.solve(identity - step, identity[-1])
@@ -420,8 +421,7 @@ def failure_probability(graph: PlanningGraph, f: np.ndarray, source: int = 0) ->
     Summing failures, not subtracting successes, keeps the digits when J is near 1.
     """
     n = graph.n
-    policy = np.exp(f - f.max(1, keepdims=True))
-    policy /= policy.sum(1, keepdims=True)
+    policy = softmax_rows(f)
     step = policy * graph.adjacency
     step[-1] = 0
     visits = np.linalg.solve((np.eye(n) - step).T, np.eye(n)[source])
@@ -559,18 +559,11 @@ def _constant(rule, size: str) -> Finding:
 
 # --- transformer -------------------------------------------------------------------------------
 
-# Claims fixed on seed 0, checked on the run of seed 2.
-STAGES = {
-    "policy gradient": dataclasses.replace(BASE_RUN, seed=2, pg=PG),
-    "more SFT": dataclasses.replace(BASE_RUN, seed=2, more_sft=MORE_SFT),
-    "the SFT base": dataclasses.replace(BASE_RUN, seed=2),
-}
-
 
 @functools.cache
 def failures_on_training_pairs(stage: str) -> tuple[int, int]:
     """Failed and all samples on the training pairs, temperature 1, five samples each."""
-    run = load_run(STAGES[stage])
+    run = load_run({**STAGES, "the SFT base": CHECKED_RUN}[stage])
     pairs = run.task.split.train_pairs
     generator = torch.Generator().manual_seed(42)
     share = metrics.accuracy(run.model, run.task.graph, pairs, generator, samples=5, max_length=48)
