@@ -21,6 +21,8 @@ EXAMPLES = f"""examples:
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
   python -m planlib train pg --kl-weight 0.1 --seed 2
   python -m planlib train q --reward outcome --seed 2
+  python -m planlib study q-ingredients        make the runs of a study that are missing
+  python -m planlib study q-seeds --jobs 2     the same, two at once
 
 exit status of verify: 0 all PASS or N/A, 1 a FAIL or a control that was not
 rejected, 2 UNDECIDED only, 64 bad usage.
@@ -40,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     verify = commands.add_parser("verify", help="recompute the checks of a theorem", **shape)
-    verify.add_argument("theorem", help=f"one of {', '.join(theorems.CHECKED)}, or 'all'")
+    verify.add_argument("theorem", help=f"one of {', '.join(theorems.THEOREMS)}, or 'all'")
     verify.add_argument("--rung", help=f"only this rung: {', '.join(RUNGS)}")
     verify.add_argument("--json", action="store_true", help="one JSON object a line")
     verify.add_argument("--small", action="store_true", help="the smallest size, as in the tests")
@@ -62,6 +64,15 @@ def _parser() -> argparse.ArgumentParser:
         "--off-policy", action="store_true", help="q learns from the SFT model's samples"
     )
     train.add_argument("--out", type=Path, help="folder for the model (default: runs)")
+
+    runs = commands.add_parser("study", help="make the missing runs of a study", **shape)
+    runs.add_argument("name", help="such as q-seeds; an unknown name lists them")
+    runs.add_argument("--jobs", type=int, default=1, help="runs at once, one thread each")
+    runs.add_argument(
+        "--where", choices=("here", "processes", "dask"), default="processes", help="who runs them"
+    )
+    runs.add_argument("--scheduler", help="address of a Dask scheduler (default: a local cluster)")
+    runs.add_argument("--out", type=Path, help="folder for the records (default: runs)")
     return parser
 
 
@@ -69,7 +80,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        return {"verify": _verify, "list": _list, "train": _train}[options.command](options)
+        commands = {"verify": _verify, "list": _list, "train": _train, "study": _study}
+        return commands[options.command](options)
     except InputError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return BAD_USAGE
@@ -81,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _verify(options: argparse.Namespace) -> int:
     if options.record and (options.rung or options.small):
         raise InputError("--record", "whole theorems at full size", "--rung or --small beside it")
-    names = theorems.CHECKED if options.theorem == "all" else [options.theorem]
+    names = list(theorems.THEOREMS) if options.theorem == "all" else [options.theorem]
     chosen = [(name, theorems.checks(name, options.rung)) for name in names]  # before any work
     records: list[Record] = []
     for name, checks in chosen:
@@ -100,11 +112,7 @@ def _json(record: Record) -> str:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for theorem, title in theorems.THEOREMS.items():
-        if theorem not in theorems.CHECKED:
-            entry = {"claim": theorem, "rung": "open", "title": title, "page": ""}
-            print(json.dumps(entry) if options.json else f"{theorem:24} open          {title}")
-            continue
+    for theorem in theorems.THEOREMS:
         for check in theorems.checks(theorem):
             text = getattr(check, "title", None) or f"N/A: {check.reason}"
             page = f"notebooks/theorem_{theorem.replace('.', '_')}.ipynb"
@@ -136,10 +144,23 @@ def _train(options: argparse.Namespace) -> int:
         settings = dataclasses.replace(study.Q, reward=options.reward, **steps)
         off_policy = {"off_policy": True} if options.off_policy else {}
         config = dataclasses.replace(config, q=settings, **off_policy)
-    if config != config.base:
-        study.store_run(config.base, folder)
     run = study.store_run(config, folder)
     _report(run.metrics, folder / config.key / "model.safetensors")
+    return 0
+
+
+def _study(options: argparse.Namespace) -> int:
+    from planlib import study
+
+    folder = options.out or study.RUNS
+    workers = {"jobs": options.jobs, "where": options.where, "scheduler": options.scheduler}
+    try:
+        runs = study.run_study(options.name, folder, **workers)
+    except study.StudyError as error:
+        print(f"planlib: {error}", file=sys.stderr)
+        return 1
+    for run in runs:
+        _report(run.metrics, folder / run.config.key)
     return 0
 
 

@@ -7,7 +7,7 @@ node ``j`` for target ``i``; numbers may be ``Fraction``, ``float`` or sympy
 expressions.  A path is a tuple of nodes, both ends included.  An episode ends
 when its target is generated, or after ``horizon`` steps.
 
-Source: Wang et al., arXiv 2509.22613, sections 3 and 4.
+Source: Wang et al., arXiv 2509.22613, sections 3 to 5.
 """
 
 from __future__ import annotations
@@ -283,18 +283,28 @@ def structure(adjacency: Rows, target: int) -> list[list[int]]:
     return [[adjacency[j][k] + alive[k] - 1 for k in range(n)] for j in range(n)]
 
 
-def bellman(adjacency: Rows, values: Sequence[Sequence], target: int, discount: object = 1) -> list:
+def bellman(
+    adjacency: Rows,
+    values: Sequence[Sequence],
+    target: int,
+    discount: object = 1,
+    step_cost: object = 0,
+) -> list:
     """One synchronous sweep of Q-learning with process reward toward ``target``.
 
-    ``f[j][k] <- [k = target] - [(j, k) is no edge] + discount max_k' f[k][k']``, the
-    bootstrap 0 at the target, whose own row is left as it is (Theorem 5.2).
+    ``f[j][k] <- [k = target] - [(j, k) is no edge] - step_cost + discount max_k' f[k][k']``,
+    the bootstrap 0 at the target, whose own row is left as it is (Theorem 5.2; discount
+    1 and no step cost in the paper).
     """
     n = len(adjacency)
     best = [max(row) for row in values]
     return [
         list(values[j])
         if j == target
-        else [adjacency[j][k] - 1 + (1 if k == target else discount * best[k]) for k in range(n)]
+        else [
+            adjacency[j][k] - 1 - step_cost + (1 if k == target else discount * best[k])
+            for k in range(n)
+        ]
         for j in range(n)
     ]
 
@@ -324,3 +334,54 @@ def distances(adjacency: Rows, target: int) -> list[int | None]:
                 found[j] = found[k] + 1
                 queue.append(j)
     return found
+
+
+def leads(adjacency: Rows, target: int) -> list[list[bool]]:
+    """Whether ``j`` leads to ``k`` by legal steps off the target, in ``G - target``: entry ``[j][k]``.
+
+    A node leads to itself; the target leads nowhere and nothing leads to it.
+    """
+    n = len(adjacency)
+    rest = [
+        [a and target not in (j, k) for k, a in enumerate(row)] for j, row in enumerate(adjacency)
+    ]
+    columns = [reaches(rest, k) for k in range(n)]
+    return [[columns[k][j] and target not in (j, k) for k in range(n)] for j in range(n)]
+
+
+def on_cycle(adjacency: Rows, target: int) -> list[bool]:
+    """Whether each node lies on a legal cycle that avoids the target."""
+    n = len(adjacency)
+    lead = leads(adjacency, target)
+    return [any(adjacency[j][k] and lead[k][j] for k in range(n)) for j in range(n)]
+
+
+def expected_steps(policy_rows: Sequence[Sequence], target: int) -> list:
+    """Expected number of steps to ``target`` from each node, by elimination in your numbers.
+
+    Parameters
+    ----------
+    policy_rows
+        ``policy_rows[j][k]``: the chance of stepping from ``j`` to ``k``.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If some node cannot arrive, whose expectation is infinite.
+    """
+    n = len(policy_rows)
+    nodes = [j for j in range(n) if j != target]
+    # (1 - P) h = 1 over the nodes off the target; diagonally dominant, so no pivoting.
+    rows = [[int(j == k) - policy_rows[j][k] for k in nodes] + [1] for j in nodes]
+    for p, pivot in enumerate(rows):
+        scale = 1 / pivot[p]
+        pivot[p:] = [scale * x for x in pivot[p:]]
+        for row in rows[p + 1 :]:
+            factor = row[p]
+            if factor:
+                row[p:] = [x - factor * y for x, y in zip(row[p:], pivot[p:], strict=True)]
+    steps = [0 * policy_rows[0][0]] * n
+    for p in range(len(nodes) - 1, -1, -1):
+        later = zip(rows[p][p + 1 : -1], nodes[p + 1 :], strict=True)
+        steps[nodes[p]] = rows[p][-1] - sum(x * steps[k] for x, k in later)
+    return steps

@@ -8,6 +8,7 @@ Source: the provenance rules of the book's page *How to read the evidence*.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -19,7 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
+from tqdm.auto import tqdm
 
 from planlib import metrics
 from planlib.evidence import versions
@@ -105,7 +110,7 @@ class RunConfig:
 
     @property
     def command(self) -> str:
-        """The command that makes the run, if its other settings are the defaults."""
+        """The command that makes the run, if what it does not name are the defaults."""
         stage, settings = ("sft", self.sft)
         if self.pg:
             settings = self.pg
@@ -114,6 +119,9 @@ class RunConfig:
         elif self.more_sft:
             stage, settings = "more-sft", self.more_sft
         elif self.q:
+            if self.q != replace(Q, reward=self.q.reward, steps=self.q.steps):
+                names = [name for name, configs in STUDIES.items() if self in configs]
+                return f"python -m planlib study {names[0] if names else '...'}"
             stage, settings = f"q --reward {self.q.reward}", self.q
             stage += " --off-policy" if self.off_policy else ""
         return (
@@ -128,10 +136,50 @@ PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_
 Q = QLearningConfig(
     steps=1600, initial_scale=0.05, evaluate_every=100, checkpoint_every=200, max_length=32
 )
+# Off-policy the SFT model writes, half of its steps uniform; it needs more updates.
+Q_OFF = replace(Q, steps=3200, epsilon=0.5, temperature=1.0, schedule="cosine")
 READ_OUT = 0.05  # temperature at which action values are sampled
 MORE_SFT = SFTConfig(
     steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
 )
+
+
+ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need longer paths
+CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
+BLOCKSWORLD = RunConfig(graph="blocksworld:4")
+SEEDS = range(5)
+INGREDIENT_SEEDS = (0, 1)
+# What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
+INGREDIENTS = {
+    "SFT logits unscaled": replace(Q, initial_scale=1.0),
+    "no target network": replace(Q, target_decay=0.0),
+    "neither": replace(Q, initial_scale=1.0, target_decay=0.0),
+    "learning rate 3e-3": replace(Q, learning_rate=3e-3),
+    "batches of 64": replace(Q, batch_size=64),
+    "temperature 1": replace(Q, temperature=1.0),
+    "no uniform exploration": replace(Q, epsilon=0.0),
+}
+
+
+def with_cycles(base: RunConfig, seed: int, scale: float) -> RunConfig:
+    """Q-learning with process reward on a graph with cycles, generation as long as the model reads."""
+    q = replace(Q, initial_scale=scale, max_length=base.max_length)
+    return replace(base, seed=seed, q=q)
+
+
+STUDIES: dict[str, tuple[RunConfig, ...]] = {
+    "q-seeds": tuple(replace(ACYCLIC, seed=s, q=Q) for s in SEEDS),
+    "q-off-policy": tuple(replace(ACYCLIC, seed=s, q=Q_OFF, off_policy=True) for s in SEEDS),
+    "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
+    "q-ingredients": tuple(
+        replace(ACYCLIC, seed=s, q=q) for s in INGREDIENT_SEEDS for q in INGREDIENTS.values()
+    ),
+    "q-cycles": tuple(
+        with_cycles(base, seed, scale)
+        for base in (CYCLIC, BLOCKSWORLD)
+        for seed, scale in ((0, Q.initial_scale), (2, Q.initial_scale), (2, 1.0))
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -149,7 +197,7 @@ class Run:
 
     config: RunConfig
     task: Task
-    model: nn.Module
+    model: nn.Module | None  # None where only the record was kept
     history: dict[str, list[float]]
     metrics: dict[str, float]
 
@@ -237,26 +285,30 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
         ("reachable", ~legal & reaches),
         ("neither", ~legal & ~reaches),
     ):
-        figures[f"{name}_value"] = float(values[where].mean())
-        figures[f"{name}_spread"] = float(values[where].std())
+        if where.any():  # where every target can be reached, two of the classes are empty
+            figures[f"{name}_value"] = float(values[where].mean())
+            figures[f"{name}_spread"] = float(values[where].std())
     return figures
 
 
 def _sampled(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
     """Sampled accuracy and distinct paths, the same along every second stage."""
-    figures = {}
+    figures, sampling = {}, {"temperature": temperature, "max_length": _limit(model, task)}
     for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
         some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
         generator = torch.Generator().manual_seed(seed)
         figures[f"{name}_accuracy"] = metrics.accuracy(
-            model, task.graph, pairs, generator, samples=2, temperature=temperature
+            model, task.graph, pairs, generator, samples=2, **sampling
         )
         figures[f"{name}_distinct"] = float(
-            metrics.distinct_paths(
-                model, task.graph, some, generator, temperature=temperature
-            ).mean()
+            metrics.distinct_paths(model, task.graph, some, generator, **sampling).mean()
         )
     return figures
+
+
+def _limit(model: nn.Module, task: Task) -> int:
+    """Longest sequence in tokens: 32 is enough without cycles; with them all the model has."""
+    return 32 if task.graph.is_acyclic else model.config.max_length
 
 
 def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
@@ -287,20 +339,46 @@ def measure(model: nn.Module, task: Task, seed: int, temperature: float = 1.0) -
         ):
             generator = torch.Generator().manual_seed(seed)
             figures[f"{how}_{name}"] = metrics.accuracy(
-                model, task.graph, pairs, generator, **sampling
+                model, task.graph, pairs, generator, max_length=_limit(model, task), **sampling
             )
     return figures
 
 
-def store_run(config: RunConfig, folder: Path = RUNS, *, progress: bool = True) -> Run:
-    """Return the stored run, training and storing it first where it is missing."""
+def store_run(
+    config: RunConfig,
+    folder: Path = RUNS,
+    *,
+    keep_model: bool = True,
+    wait: bool = True,
+    progress: bool = True,
+) -> Run:
+    """Return the stored run, training and storing it first (and its base) where it is missing.
+
+    Without ``keep_model`` the record alone is stored: curve, metrics, provenance.  One call
+    at a time makes a run; a second one waits, or without ``wait`` raises ``filelock.Timeout``.
+    """
     place = Path(folder) / config.key
     if (place / "record.json").exists():
         return load_run(config, folder)
+    locks = Path(folder) / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    # The system lets go of the lock when its process dies, however it dies.
+    with FileLock(locks / config.key).acquire(timeout=-1 if wait else 0):
+        if (place / "record.json").exists():  # made while we waited
+            return load_run(config, folder)
+        if config != config.base:
+            store_run(config.base, folder, progress=progress)
+        return _make_run(config, Path(folder), keep_model, progress)
+
+
+def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool) -> Run:
+    place = folder / config.key
     began = time.perf_counter()
     checkpoint = place / "checkpoint.safetensors"
     run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
-    save_model(run.model, place / "model.safetensors")
+    place.mkdir(parents=True, exist_ok=True)
+    if keep_model:
+        save_model(run.model, place / "model.safetensors")
     record = {
         "config": config.fields(),
         "metrics": run.metrics,
@@ -309,7 +387,7 @@ def store_run(config: RunConfig, folder: Path = RUNS, *, progress: bool = True) 
         "made": time.strftime("%Y-%m-%d"),
         "device": f"cpu, {platform.machine()}, {torch.get_num_threads()} threads",
         "versions": versions(),
-    }
+    } | ({} if keep_model else {"model": "not kept"})
     new = place / "record.json.new"
     new.write_text(json.dumps(record, indent=1) + "\n")
     os.replace(new, place / "record.json")
@@ -318,7 +396,7 @@ def store_run(config: RunConfig, folder: Path = RUNS, *, progress: bool = True) 
 
 
 def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
-    """Load a stored run.
+    """Load a stored run; its model is None if only the record was kept.
 
     Raises
     ------
@@ -336,7 +414,8 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
         raise InputError("config", wanted, place.name) from error
     if record["config"] != config.fields():
         raise InputError("config", f"the configuration of {place.name}", "another one, stored")
-    model = load_model(place / "model.safetensors")
+    kept = record.get("model") != "not kept"
+    model = load_model(place / "model.safetensors") if kept else None
     return Run(config, make_task(config), model, record["history"], record["metrics"])
 
 
@@ -345,7 +424,108 @@ def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, 
 
     Greedy figures may move by ties that another processor rounds otherwise;
     sampled ones by that and by the draw.  Both must lie within ``tolerance``.
+
+    Raises
+    ------
+    InputError
+        If the model was not kept.
     """
+    if run.model is None:
+        raise InputError("run", "a run whose model was kept", run.config.key)
     temperature = READ_OUT if run.config.q else 1.0
     now = measure(run.model, run.task, run.config.seed, temperature)
     return {k: (v, now[k], abs(v - now[k]) <= tolerance) for k, v in run.metrics.items()}
+
+
+class StudyError(RuntimeError):
+    """A study that could not be finished; what it stored so far is kept."""
+
+
+def run_study(
+    name: str,
+    folder: Path = RUNS,
+    *,
+    jobs: int = 1,
+    where: str = "processes",
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> list[Run]:
+    """Make the missing runs of a study, and return them all.
+
+    Each run takes one thread, so the results do not depend on ``jobs`` or ``where``.
+    Interrupted, by whatever means, it loses at most what the runs in hand did since their
+    last checkpoints; the next call goes on there.  Several calls may share a folder:
+    each run is made by one of them.
+
+    Parameters
+    ----------
+    jobs
+        Runs at once.
+    where
+        ``here`` (this process, one after the other), ``processes``, or ``dask``.
+    scheduler
+        Address of a Dask scheduler that sees the same folder; a local cluster if not given.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, ``jobs < 1`` or ``where`` is unknown.
+    StudyError
+        If a worker died or a file could not be written.
+    """
+    if name not in STUDIES:
+        raise InputError("study", f"one of {', '.join(STUDIES)}", repr(name))
+    if jobs < 1:
+        raise InputError("jobs", "at least 1", jobs)
+    if where not in ("here", "processes", "dask"):
+        raise InputError("where", "'here', 'processes' or 'dask'", repr(where))
+    folder = Path(folder)
+    cells = missing(name, folder)
+    with tqdm(total=len(cells), desc=name, disable=not progress) as bar:
+        try:
+            with _backend(where, jobs, scheduler) as parallel:
+                # What another call has in hand comes last, when it may be done.
+                for wait in (False, True):
+                    held = []
+                    for config, done in parallel(delayed(_cell)(c, folder, wait) for c in cells):
+                        held += [] if done else [config]
+                        bar.update(done)
+                    cells = held
+        except (OSError, TerminatedWorkerError) as error:
+            left = f"{len(missing(name, folder))} of {len(STUDIES[name])} runs are missing"
+            raise StudyError(f"{left}; call again to go on ({error})") from error
+    return [load_run(config, folder) for config in STUDIES[name]]
+
+
+@contextlib.contextmanager
+def _backend(where: str, jobs: int, scheduler: str | None):
+    """Give a joblib ``Parallel`` that yields results as they come."""
+    if where != "dask":
+        n_jobs = 1 if where == "here" else jobs
+        yield Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
+        return
+    from distributed import Client, LocalCluster  # the extra `cluster`
+
+    cluster = contextlib.nullcontext(scheduler)
+    if scheduler is None:
+        cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
+    with cluster as address, Client(address), parallel_config("dask"):
+        yield Parallel(return_as="generator_unordered", batch_size=1)
+
+
+def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]:
+    """Make one run in one thread, and say whether it is done: not if another call has it in hand."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        store_run(config, folder, keep_model=False, wait=wait, progress=False)
+    except Timeout:
+        return config, False
+    finally:
+        torch.set_num_threads(threads)
+    return config, True
+
+
+def missing(name: str, folder: Path = RUNS) -> list[RunConfig]:
+    """Return the runs of a study that are not stored."""
+    return [c for c in STUDIES[name] if not (Path(folder) / c.key / "record.json").exists()]

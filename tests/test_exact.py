@@ -166,6 +166,33 @@ def test_one_sweep_by_hand():
     assert exact.outcome_bellman(start, 2) == [[2, 5, 0], [2, 5, 0], [0, 0, 0]]
 
 
+def test_a_step_cost_by_hand():
+    start = [[0, 2, 0], [5, 0, 0], [0, 0, 0]]
+    assert exact.bellman(TRIANGLE, start, 2, 1, HALF)[0] == [HALF, HALF * 9, HALF]
+
+
+def test_leads_and_cycles_avoid_the_target():
+    ring = [[0, 1, 0, 0], [0, 0, 1, 0], [1, 0, 0, 1], [0, 0, 0, 0]]  # 0 -> 1 -> 2 -> 0, 2 -> 3
+    assert exact.leads(ring, 3) == [[True] * 3 + [False]] * 3 + [[False] * 4]
+    assert exact.on_cycle(ring, 3) == [True, True, True, False]
+    assert exact.leads(ring, 1)[2] == [True, False, True, True]  # 2 -> 0 goes on, 0 -> 1 does not
+    assert exact.leads(ring, 1)[0] == [True, False, False, False]
+    assert exact.on_cycle(ring, 1) == [False] * 4  # the target cuts the only cycle
+
+
+def test_expected_steps_by_hand_and_by_summation():
+    fair = [[0, HALF, HALF], [HALF, 0, HALF], [0, 0, 0]]
+    assert exact.expected_steps(fair, 2) == [2, 2, 0]
+    with pytest.raises(ZeroDivisionError):
+        exact.expected_steps([[0, 1, 0], [1, 0, 0], [0, 0, 0]], 2)
+    rows = [[0.1, 0.5, 0.2, 0.2], [0.3, 0.1, 0.1, 0.5], [0.6, 0.1, 0.1, 0.2], [0, 0, 0, 0]]
+    alive, total = [1.0, 0.0, 0.0], 0.0  # the mean is the sum of the chances not to be there yet
+    for _ in range(400):
+        total += sum(alive)
+        alive = [sum(alive[j] * rows[j][k] for j in range(3)) for k in range(3)]
+    assert exact.expected_steps(rows, 3)[0] == pytest.approx(total, rel=1e-12)
+
+
 def test_distances():
     assert exact.distances(TRIANGLE, 2) == [1, 1, 0]
     assert exact.distances(TRIANGLE, 0) == [0, None, None]

@@ -70,10 +70,10 @@ def test_a_second_stage_starts_from_the_stored_base(tmp_path):
     stage = PolicyGradientConfig(steps=4, batch_size=16, evaluate_every=2, checkpoint_every=2)
     config = dataclasses.replace(SMALL, pg=stage)
     assert config.base == SMALL and config.key != SMALL.key
-    with pytest.raises(InputError, match="train sft"):  # the base comes first
-        study.store_run(config, tmp_path, progress=False)
-    base = study.store_run(SMALL, tmp_path, progress=False)
+    with pytest.raises(InputError, match="train sft"):  # nothing to start from
+        study.train_run(config, folder=tmp_path, progress=False)
     run = study.store_run(config, tmp_path, progress=False)
+    base = study.load_run(SMALL, tmp_path)  # made on the way
     assert run.history["evaluated_at"] == [0, 2, 4]
     assert len(run.history["divergence"]) == 3 and len(run.history["accuracy"]) == 4
     start = study.curve(base.model, base.task, SMALL.seed)
@@ -107,3 +107,31 @@ def test_q_learning_as_a_second_stage(tmp_path):
     assert all(agrees for _, _, agrees in study.recheck(again).values())
     with pytest.raises(InputError, match="off_policy"):
         dataclasses.replace(SMALL, off_policy=True)
+
+
+def test_a_study_keeps_records_and_makes_what_is_missing(tmp_path, monkeypatch):
+    q = QLearningConfig(steps=6, batch_size=16, evaluate_every=3)
+    configs = tuple(dataclasses.replace(SMALL, seed=s, q=q) for s in (0, 1))
+    monkeypatch.setitem(study.STUDIES, "small", configs)
+    study.store_run(configs[0], tmp_path, progress=False)  # with its model
+    assert study.missing("small", tmp_path) == [configs[1]]
+    runs = study.run_study("small", tmp_path, progress=False)
+    assert not study.missing("small", tmp_path)
+    assert [r.model is None for r in runs] == [False, False]  # one just trained, one with its model
+    again = [study.load_run(c, tmp_path) for c in configs]
+    assert [r.model is None for r in again] == [False, True]
+    assert [r.metrics for r in again] == [r.metrics for r in runs]
+    assert [p.name for p in (tmp_path / configs[1].key).iterdir()] == ["record.json"]
+    with pytest.raises(InputError, match="model was kept"):
+        study.recheck(again[1])
+    with pytest.raises(InputError, match="q-seeds"):
+        study.run_study("figure99", tmp_path)
+
+
+def test_graphs_with_cycles_leave_out_empty_classes(tmp_path):
+    q = QLearningConfig(steps=2, batch_size=16, evaluate_every=1)
+    config = dataclasses.replace(SMALL, graph="er:n=8,p=0.5,cyclic,seed=1", q=q)
+    history = study.store_run(config, tmp_path, progress=False).history
+    assert {"feasible_value", "reachable_value"} <= set(history)
+    assert not {"adjacent_value", "neither_value"} & set(history)
+    assert len(history["feasible_value"]) == len(history["evaluated_at"]) == 3

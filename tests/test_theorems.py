@@ -1,18 +1,21 @@
 """Each check of each theorem at its smallest size, with its controls; then the stored records."""
 
+from fractions import Fraction
+
 import networkx as nx
 import numpy as np
 import pytest
 import torch
 
-from planlib import evidence, losses, study, task, theorems
+from planlib import evidence, exact, losses, study, task, theorems
 from planlib.evidence import RUNGS, Check
-from planlib.models import TabularModel
+from planlib.graph import erdos_renyi
+from planlib.models import LinearTransformer, TabularModel
 from planlib.theorems.common import digraph_classes, is_acyclic
 
-ALL = [c for t in theorems.CHECKED for c in theorems.checks(t)]
+ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]
-HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.CHECKED]
+HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.THEOREMS]
 
 
 @pytest.mark.parametrize("check", LIVE, ids=lambda c: c.claim)
@@ -24,7 +27,7 @@ def test_check_passes_and_every_control_is_rejected(check):
     assert finding.figure and finding.scope
 
 
-@pytest.mark.parametrize("theorem", theorems.CHECKED)
+@pytest.mark.parametrize("theorem", theorems.THEOREMS)
 def test_stored_records_are_complete_and_count(theorem):
     records = evidence.load(theorem)
     assert [r.claim for r in records] == [c.claim for c in theorems.checks(theorem)]
@@ -38,7 +41,7 @@ def test_stored_records_are_complete_and_count(theorem):
             assert (record.verdict, record.scope) == ("N/A", check.reason)
 
 
-@pytest.mark.parametrize("theorem", theorems.CHECKED)
+@pytest.mark.parametrize("theorem", theorems.THEOREMS)
 def test_no_rung_is_skipped_in_silence(theorem):
     covered = {c.rung for c in theorems.checks(theorem)}
     assert covered == set(RUNGS) - {"formal"}  # formal proofs are open, and shown so
@@ -132,3 +135,57 @@ def test_one_update_of_the_fast_rows_is_the_trainers():
 def test_every_isomorphism_class_once():
     assert [len(digraph_classes(n)) for n in (1, 2, 3, 4)] == [1, 3, 16, 218]
     assert sum(is_acyclic(g) for g in digraph_classes(4)) == 31
+
+
+def test_fast_sweeps_and_arrivals_agree_with_exact():
+    """The bulk code of the chapter on cycles against `exact`, on a graph with cycles."""
+    cycles = theorems.module("cycles")
+    graph = erdos_renyi(5, 0.4, acyclic=False, seed=3)
+    rows, rng = graph.adjacency.astype(int).tolist(), np.random.default_rng(0)
+    starts = rng.integers(-2, 6, (20, 5))
+    for target in range(5):
+        starts[:, target] = 0
+        ends = cycles.sweep_halves(np.array(rows), starts, target, 3)
+        for start, end in zip(starts, ends, strict=True):
+            values = [Fraction(int(x), 2) for x in start]
+            for _ in range(3):
+                values = cycles.sweep(rows, values, target)
+                values[target] = 0
+            assert [2 * v for v in values] == end.tolist()
+    values, sweeps = cycles.settle(graph.adjacency, np.zeros((5, 5)))
+    goal = graph.reachability & ~np.eye(5, dtype=bool)
+    assert (values == goal).all() and sweeps > 0
+    policy = rng.dirichlet(np.ones(5), (5, 5))  # (target, current, next)
+    came = cycles.arrivals(graph.adjacency, policy, 6)
+    forward = cycles.arrivals(graph.adjacency, lambda left: policy, 6)
+    assert came == pytest.approx(forward, abs=1e-14)
+    for target in range(5):
+        by_time = exact.success_probabilities(rows, policy.tolist(), target, 6)
+        for source in range(5):
+            if source != target:
+                assert came[:, target, source].sum() == pytest.approx(by_time[6][source])
+
+
+def test_semi_gradient_is_the_trainers():
+    """A full semi-gradient step of 5.3 against autograd through the model and the loss."""
+    module = theorems.module("5.3")
+    graph, model = erdos_renyi(4, 0.5, acyclic=True, seed=1), LinearTransformer(4)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for w in (model.wm, model.wv):
+            w.copy_(torch.randn(4, 4, generator=generator, dtype=torch.float64))
+    i, j, k = (x.ravel() for x in np.indices((4, 4, 4)))
+    keep = i != j
+    i, j, k = i[keep], j[keep], k[keep]
+    tokens = torch.tensor(np.stack([j, i, j, k], 1))  # one step of each entry
+    reward = torch.tensor((k == i) - (~graph.adjacency[j, k]).astype(float))
+    best = model.rows(torch.tensor(i), torch.tensor(k)).amax(-1)
+    taken = model(tokens)[torch.arange(len(i)), 2, torch.tensor(k)]
+    discount = torch.tensor((k != i).astype(float))
+    losses.q_learning(
+        taken[:, None], reward[:, None], best[:, None], discount[:, None]
+    ).sum().backward()
+    wm, wv = (w.detach().numpy() for w in (model.wm, model.wv))
+    new = module.semi_gradient(graph.adjacency, wm, wv, 0.1)
+    for weights, after, gradient in zip((wm, wv), new, (model.wm.grad, model.wv.grad), strict=True):
+        assert after == pytest.approx(weights - 0.05 * gradient.numpy())  # the loss has a factor 2

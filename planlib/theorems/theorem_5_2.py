@@ -21,7 +21,7 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -32,7 +32,8 @@ from planlib import exact
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import TabularModel
-from planlib.study import READ_OUT, Q, load_run
+from planlib.study import ACYCLIC, INGREDIENTS, READ_OUT, STUDIES, Q, load_run
+from planlib.study import SEEDS as SEEDS_OF_RUNS
 from planlib.theorems.common import (
     OUTCOME,
     PROCESS,
@@ -315,6 +316,28 @@ def _transformer(config, size: str) -> Finding:
     )
 
 
+@dataclass(frozen=True)
+class Study:
+    """Stored runs of several seeds, and the accuracy that each of them is to reach."""
+
+    configs: tuple
+    least: float
+
+
+UNSCALED = (replace(ACYCLIC, seed=0, q=INGREDIENTS["SFT logits unscaled"]),)
+
+
+def _seeds(claim: Study, size: str) -> Finding:
+    runs = [load_run(config) for config in claim.configs]
+    found = [run.metrics["sampled_test"] for run in runs]
+    return decide(
+        min(found) >= claim.least,
+        f"test accuracy {min(found):.3f} to {max(found):.3f}",
+        f"outside the hypotheses; {len(runs)} stored runs, seeds of split, data, parameters and samples; each at least {claim.least}, "
+        f"at temperature {READ_OUT}",
+    )
+
+
 # --- hypotheses --------------------------------------------------------------------------------
 
 
@@ -420,6 +443,20 @@ CHECKS = (
         source="stored",
         seeds=(2,),
         cell="check-5-2-transformer",
+    ),
+    Check(
+        claim="5.2/seeds",
+        rung="transformer",
+        title="On-policy, five seeds of five plan correctly on test pairs.",
+        measure=_seeds,
+        statement=Study(STUDIES["q-seeds"], 0.98),
+        mutations={
+            "outcome reward": Study(STUDIES["q-outcome"], 0.98),
+            "SFT logits unscaled": Study(UNSCALED, 0.98),
+        },
+        source="stored",
+        seeds=tuple(SEEDS_OF_RUNS),
+        cell="check-5-2-seeds",
     ),
     NotApplicable(
         "5.2/symbolic",

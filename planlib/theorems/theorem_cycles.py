@@ -1,0 +1,1090 @@
+r"""Where Theorems 5.2 and 5.3 stop holding: legal cycles that avoid the target.
+
+Fix a target ``i``; ``r_j = R[i, j]``.  Fixed points of undiscounted Q-learning with
+process reward are ``f(i, j)[k] = A[j, k] - 1 + ([k = i] or V(k))`` with
+
+    (*)  V(j) = max(A[j, i], max_{j -> k} V(k), max_k V(k) - 1),    j, k != i.
+
+(a) V solves (*) iff, with ``M`` the largest of all ``r_j`` and all values on cycles of
+``G - i``: values on cycles are at least ``max(r, M - 1)`` and do not increase along legal
+steps; elsewhere V is the largest of ``r_j``, ``M - 1`` and the cycle values it leads to.
+(b) ``V = R`` is the least solution.  (c) It is the only one iff ``G - i`` is acyclic.
+(d) From ``V_0 <= R`` synchronous sweeps reach R after the largest finite distance.
+(e) Synchronous sweeps from ``V_0`` reach R iff ``V_0(e) <= r_c + [c does not lead to e]``
+for every c on a cycle of ``G - i`` and every e; then asynchronous updates reach it too.
+
+=========================  =========================================  ==============
+symbol                     here                                       shape
+=========================  =========================================  ==============
+V                          ``values``                                 (n,)
+r                          ``exact.reaches``                          (n,)
+leads to, in G - i         ``exact.leads``                            (n, n)
+on a cycle of G - i        ``exact.on_cycle``                         (n,)
+=========================  =========================================  ==============
+
+Ours; it bounds Theorems 5.2 and 5.3 of Wang et al., arXiv 2509.22613.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import torch
+import z3
+from flint import fmpq
+
+from planlib import exact
+from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.graph import blocksworld, erdos_renyi
+from planlib.models import TabularModel
+from planlib.study import CYCLIC, READ_OUT, Q, RunConfig, load_run, with_cycles
+from planlib.theorems.common import Hypothesis, as_float, digraph_classes, interval, is_acyclic
+from planlib.theorems.theorem_5_2 import largest_error
+from planlib.train import QLearningConfig, train_q_learning
+
+
+def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
+    """One synchronous sweep of (*), by :func:`planlib.exact.bellman`: ``(n,)`` to ``(n,)``."""
+    n = len(adjacency)
+    rows = [[v] * n for v in values]
+    return [max(row) for row in exact.bellman(adjacency, rows, target, discount, step_cost)]
+
+
+# --- (a), (b): solver, all graphs and all real values at once ----------------------------------
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A graph, its relations in ``G - i`` and values, all unknown to the solver; the target is last."""
+
+    n: int
+    edge: dict  # (j, k) -> Bool
+    r: list  # 0 or 1, as reals
+    lead: dict  # (j, k) -> Bool, off the target
+    cycle: list  # Bool
+    v: list
+
+    @property
+    def others(self) -> range:
+        """The nodes that are not the target."""
+        return range(self.n - 1)
+
+
+def _unknown(n: int) -> Unknown:
+    others, target = range(n - 1), n - 1
+    edge = {(j, k): z3.Bool(f"edge_{j}_{k}") for j in range(n) for k in range(n) if j != k}
+    lead = {(j, k): z3.BoolVal(True) if j == k else edge[j, k] for j in others for k in others}
+    for m in others:  # Warshall's closure
+        lead = {(j, k): z3.Or(lead[j, k], z3.And(lead[j, m], lead[m, k])) for j, k in lead}
+    reach = [z3.Or(*(z3.And(lead[j, k], edge[k, target]) for k in others)) for j in others]
+    cycle = [z3.Or(*(z3.And(edge[j, k], lead[k, j]) for k in others if k != j)) for j in others]
+    r = [z3.If(x, z3.RealVal(1), z3.RealVal(0)) for x in reach]
+    return Unknown(n, edge, r, lead, cycle, [z3.Real(f"V_{j}") for j in others])
+
+
+def _is_max(x, candidates) -> z3.BoolRef:
+    """``x`` is the largest of the candidates ``(present, value)``."""
+    above = (z3.Implies(present, x >= value) for present, value in candidates)
+    return z3.And(*above, z3.Or(*(z3.And(present, x == value) for present, value in candidates)))
+
+
+def _fixed(u: Unknown) -> z3.BoolRef:
+    """(*), as it stands."""
+    true, target = z3.BoolVal(True), u.n - 1
+    equations = []
+    for j in u.others:
+        candidates = [(true, z3.If(u.edge[j, target], z3.RealVal(1), z3.RealVal(0)))]
+        candidates += [(u.edge[j, k], u.v[k]) for k in u.others if k != j]
+        candidates += [(true, u.v[k] - 1) for k in u.others]
+        equations.append(_is_max(u.v[j], candidates))
+    return z3.And(*equations)
+
+
+@dataclass(frozen=True)
+class Description:
+    """Part (a): which values solve (*); a mistake leaves one of its parts out."""
+
+    at_least_r: bool = True
+    at_least_m_less_one: bool = True
+    downward: bool = True
+    cycles_decide: bool = True
+
+    def __call__(self, u: Unknown, m) -> z3.BoolRef:
+        """The described set, ``m`` the largest value of (a)."""
+        true = z3.BoolVal(True)
+        parts = [_is_max(m, [(true, x) for x in u.r] + list(zip(u.cycle, u.v, strict=True)))]
+        for j in u.others:
+            on = []
+            if self.at_least_r:
+                on.append(u.v[j] >= u.r[j])
+            if self.at_least_m_less_one:
+                on.append(u.v[j] >= m - 1)
+            if self.downward:
+                on += [
+                    z3.Implies(z3.And(u.cycle[k], u.lead[j, k]), u.v[j] >= u.v[k]) for k in u.others
+                ]
+            off = [(true, u.r[j]), (true, m - 1)]
+            if self.cycles_decide:
+                off += [(z3.And(u.cycle[k], u.lead[j, k]), u.v[k]) for k in u.others if k != j]
+            parts.append(z3.If(u.cycle[j], z3.And(*on), _is_max(u.v[j], off)))
+        return z3.And(*parts)
+
+
+def _model(u: Unknown, model):
+    """Read a graph and values out of the solver's model, as exact rationals."""
+
+    def number(x):
+        value = model.eval(x, model_completion=True)
+        return fmpq(value.numerator_as_long(), value.denominator_as_long())
+
+    rows = [
+        [int(z3.is_true(model.eval(u.edge[j, k], True))) if j != k else 0 for k in range(u.n)]
+        for j in range(u.n)
+    ]
+    return rows, [number(x) for x in u.v]
+
+
+def solves(adjacency, values, target: int) -> bool:
+    """Whether ``values`` (off the target) solve (*), in exact numbers."""
+    return sweep(adjacency, [*values, 0], target)[:-1] == list(values)
+
+
+def _described(claim: Description, size: str) -> Finding:
+    largest = 5 if size == "small" else 6
+    refuted, unknown = [], 0
+    for n in range(2, largest + 1):
+        u, m = _unknown(n), z3.Real("M")
+        fixed, described = _fixed(u), claim(u, m)
+        # M is a function of the values: name it, then ask for a difference in either direction.
+        candidates = [(z3.BoolVal(True), x) for x in u.r] + list(zip(u.cycle, u.v, strict=True))
+        solver = z3.Solver()
+        solver.set("timeout", 240_000)
+        solver.add(_is_max(m, candidates), fixed != described)
+        found = solver.check()
+        unknown += found == z3.unknown
+        if found == z3.sat:
+            rows, values = _model(u, solver.model())
+            # The counterexample again, by code that knows nothing of the solver.
+            fixed = z3.is_true(solver.model().eval(fixed, True))
+            assert solves(rows, values, n - 1) == fixed
+            refuted.append((n, fixed))
+    first = ""
+    if refuted:
+        word = "solves (*) undescribed" if refuted[0][1] else "is described and does not solve (*)"
+        first = f"; on {refuted[0][0]} nodes some V {word}"
+    return decide(
+        False if refuted else None if unknown else True,
+        f"{largest - 1} questions, {len(refuted)} refuted{first}, {unknown} undecided",
+        f"z3, the negated equivalence: all graphs on 2 to {largest} nodes, edges and real values free at once, the target the "
+        "last node (labels are arbitrary); 240 s a question; refutations confirmed in exact rationals",
+    )
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A claim about every solution, under a condition on the graph: each a function of ``Unknown``."""
+
+    holds: Callable
+    given: Callable | None = None
+
+
+def at_least_reachability(u: Unknown):
+    """Part (b): every solution is at least R."""
+    return z3.And(*(v >= r for v, r in zip(u.v, u.r, strict=True)))
+
+
+def equal_to_reachability(u: Unknown):
+    """Part (c), with acyclic G - i: the solution is R."""
+    return z3.And(*(v == r for v, r in zip(u.v, u.r, strict=True)))
+
+
+def off_target_acyclic(u: Unknown):
+    """No node lies on a legal cycle that avoids the target."""
+    return z3.Not(z3.Or(*u.cycle))
+
+
+def at_most_one(u: Unknown):
+    """Mistake: a value is the chance of a success, so at most 1."""
+    return z3.And(*(v <= 1 for v in u.v))
+
+
+def all_reach(u: Unknown):
+    """Mistake: it is enough that every node can reach the target."""
+    return z3.And(*(r == 1 for r in u.r))
+
+
+def _bounded(claims: tuple[Bound, ...], size: str) -> Finding:
+    largest = 4 if size == "small" else 6
+    questions, refuted, unknown = 0, [], 0
+    for n, claim in itertools.product(range(2, largest + 1), claims):
+        u = _unknown(n)
+        solver = z3.Solver()
+        solver.set("timeout", 240_000)
+        solver.add(_fixed(u), z3.Not(claim.holds(u)))
+        if claim.given:
+            solver.add(claim.given(u))
+        found = solver.check()
+        questions += 1
+        unknown += found == z3.unknown
+        if found == z3.sat:
+            rows, values = _model(u, solver.model())
+            assert solves(rows, values, n - 1)
+            refuted.append(n)
+    first = f", first on {refuted[0]} nodes" if refuted else ""
+    return decide(
+        False if refuted else None if unknown else True,
+        f"{questions} questions, {len(refuted)} refuted{first}, {unknown} undecided",
+        f"z3, the negated claim: all graphs on 2 to {largest} nodes, edges and real values free at once; 240 s a question; "
+        "refutations confirmed in exact rationals",
+    )
+
+
+# --- (c): every graph, a second solution wherever a cycle avoids the target ---------------------
+
+
+def every_cycle_hamiltonian(adjacency) -> bool:
+    """Part (c): all targets at once have one solution iff every legal cycle visits every node."""
+    n = len(adjacency)
+    graph = nx.from_numpy_array(np.array(adjacency), create_using=nx.DiGraph)
+    return all(len(cycle) == n for cycle in nx.simple_cycles(graph))
+
+
+def one_cycle_at_most(adjacency) -> bool:
+    """Mistake: a single cycle can be broken by the target's own rows."""
+    graph = nx.from_numpy_array(np.array(adjacency), create_using=nx.DiGraph)
+    return len(list(nx.simple_cycles(graph))) <= 1
+
+
+def constant_on_cycles(adjacency, target: int, height) -> list:
+    """The solution of (a) that is ``height >= 1`` on every cycle of ``G - i``: shape ``(n,)``."""
+    n, alive = len(adjacency), exact.reaches(adjacency, target)
+    lead, cycle = exact.leads(adjacency, target), exact.on_cycle(adjacency, target)
+    leads_to_one = [any(lead[j][c] and cycle[c] for c in range(n)) for j in range(n)]
+    top = height if any(cycle) else max(alive[j] for j in range(n) if j != target)
+    values = [
+        height if x else max(int(r), top - 1) for x, r in zip(leads_to_one, alive, strict=True)
+    ]
+    values[target] = 0
+    return values
+
+
+def _graphs(size: str):
+    return (g for n in range(2, 4 if size == "small" else 5) for g in digraph_classes(n))
+
+
+def _unique(claim, size: str) -> Finding:
+    graphs = failures = 0
+    for adjacency in _graphs(size):
+        graphs += 1
+        n, unique = len(adjacency), True
+        for target in range(n):
+            goal = [int(r) for r in exact.reaches(adjacency, target)]
+            goal[target] = 0
+            second = constant_on_cycles(adjacency, target, fmpq(5, 2))
+            for values in (goal, second):
+                moved = sweep(adjacency, values, target)
+                failures += any(moved[j] != values[j] for j in range(n) if j != target)
+            unique &= second == goal
+        failures += unique != claim(adjacency)
+    return decide(
+        failures == 0,
+        f"{graphs} graphs, {failures} failures",
+        f"every digraph on up to {n} nodes (one a class), every target: V = R and V = 5/2 on the cycles of G - i solve (*), and "
+        "the two are one and the same for all targets iff every legal cycle is Hamiltonian; exact",
+    )
+
+
+# --- (d), (e): which starts find R --------------------------------------------------------------
+
+
+def in_basin(adjacency, start, target: int) -> bool:
+    """Part (e): ``V_0(e) <= r_c + [c does not lead to e]`` for c on cycles of G - i and all e."""
+    n, alive = len(adjacency), exact.reaches(adjacency, target)
+    lead, cycle = exact.leads(adjacency, target), exact.on_cycle(adjacency, target)
+    return all(
+        start[e] <= int(alive[c]) + (not lead[c][e])
+        for c in range(n)
+        for e in range(n)
+        if cycle[c] and e != target
+    )
+
+
+def below_reachability(adjacency, start, target):
+    """Mistake: it needs a start below R everywhere (enough, by (d), but not needed)."""
+    alive = exact.reaches(adjacency, target)
+    return all(start[e] <= alive[e] for e in range(len(adjacency)) if e != target)
+
+
+def low_on_cycles(adjacency, start, target):
+    """Mistake: it is enough that cycles start at or below R."""
+    alive, cycle = exact.reaches(adjacency, target), exact.on_cycle(adjacency, target)
+    return all(start[c] <= alive[c] for c in range(len(adjacency)) if cycle[c])
+
+
+def no_allowance(adjacency, start, target):
+    """Mistake: what a cycle cannot lead to counts as much as what it can."""
+    n, alive = len(adjacency), exact.reaches(adjacency, target)
+    cycle = exact.on_cycle(adjacency, target)
+    return all(
+        start[e] <= int(alive[c]) for c in range(n) for e in range(n) if cycle[c] and e != target
+    )
+
+
+HALVES = (-2, 0, 1, 2, 3, 4, 5)  # starting values -1, 0, 1/2, 1, 3/2, 2, 5/2, in halves
+
+
+def sweep_halves(adjacency: np.ndarray, starts: np.ndarray, target: int, sweeps: int) -> np.ndarray:
+    """Sweep many starts at once in integers, one unit a half: ``(m, n)`` to ``(m, n)``."""
+    others = [j for j in range(len(adjacency)) if j != target]
+    a = adjacency[np.ix_(others, others)]
+    onto, v = 2 * adjacency[others, target], starts[:, others]  # (n-1,), (m, n-1)
+    for _ in range(sweeps):
+        v = np.maximum(onto, (v[:, None, :] + 2 * a - 2).max(-1))
+    values = np.zeros_like(starts)
+    values[:, others] = v
+    return values
+
+
+def _basin(claim, size: str) -> Finding:
+    rng = random.Random(31)
+    cases = failures = largest = 0
+    graphs = list(_graphs("full"))
+    extra = 0 if size == "small" else 150
+    for n in (5, 6, 7):  # beyond the classes: random graphs, sparse to dense
+        graphs += [
+            erdos_renyi(n, rng.uniform(0.1, 0.5), False, rng.randrange(10**6)).adjacency.astype(int)
+            for _ in range(extra)
+        ]
+    for adjacency in graphs:
+        matrix, n = np.array(adjacency), len(adjacency)
+        largest = max(largest, n)
+        # Targets of one class: on random graphs one is enough, nodes are alike.
+        for target in range(n) if n < 5 else (0,):
+            if n < 5:
+                grid = HALVES if n < 4 and size == "full" else HALVES[1:5]
+                values = itertools.product(grid, repeat=n - 1)
+                starts = [[*v[:target], 0, *v[target:]] for v in values]
+            else:
+                starts = [[0, *rng.choices(HALVES[1:5], k=n - 1)] for _ in range(200)]
+                # Near the boundary, where the claim decides: most starts low, one high.
+                starts += [
+                    [0, *(rng.choice(HALVES) if k == e else 0 for k in range(1, n))]
+                    for e in range(1, n)
+                    for _ in range(4)
+                ]
+            goal = 2 * np.array(exact.reaches(adjacency, target))
+            goal[target] = 0
+            # A value above its end falls by 1 within every n sweeps, or never.
+            ends = sweep_halves(matrix, np.array(starts), target, n * 5)
+            rows = matrix.tolist()
+            for start, end in zip(starts, ends, strict=True):
+                cases += 1
+                failures += claim(rows, [fmpq(x, 2) for x in start], target) != (end == goal).all()
+    return decide(
+        failures == 0,
+        f"{len(graphs)} graphs, {cases:,} starts, {failures:,} failures",
+        "every digraph on up to 4 nodes (one a class), every target, starting values in halves from a grid in "
+        f"[{'0, 3/2' if size == 'small' else '-1, 5/2'}]; {3 * extra} random digraphs on 5 to 7 nodes; exact integers",
+    )
+
+
+def largest_distance(far: int) -> int:
+    """Part (d): from starts below R, the largest finite distance."""
+    return far
+
+
+def one_less(far):
+    """Mistake: the last step onto the target needs no sweep."""
+    return far - 1
+
+
+@dataclass(frozen=True)
+class Low:
+    """Part (d): sweeps that are enough, and where the start may lie."""
+
+    sweeps: Callable = largest_distance
+    above: int = 0
+
+
+def _low(claim: Low, size: str) -> Finding:
+    rng = random.Random(32)
+    graphs = cases = failures = 0
+    for adjacency in _graphs(size):
+        graphs += 1
+        n = len(adjacency)
+        for target, _ in itertools.product(range(n), range(20)):
+            goal = [int(r) for r in exact.reaches(adjacency, target)]
+            goal[target] = 0
+            start = [r + claim.above - fmpq(rng.randint(0, 9), 3) for r in goal]
+            start[target] = fmpq(0)
+            far = max(d for d in exact.distances(adjacency, target) if d is not None)
+            values = start
+            for _ in range(max(1, claim.sweeps(far))):
+                values = sweep(adjacency, values, target)
+            # Asynchronously: single entries of the table, in a random order, round after round.
+            table = [[v] * n for v in start]
+            entries = [(j, k) for j in range(n) for k in range(n) if j != target]
+            for _ in range(far + 2):
+                for j, k in rng.sample(entries, len(entries)):
+                    table[j][k] = exact.bellman(adjacency, table, target)[j][k]
+            wanted = exact.structure(adjacency, target)
+            cases += 1
+            failures += any(
+                values[j] != goal[j] or table[j] != wanted[j] for j in range(n) if j != target
+            )
+    return decide(
+        failures == 0,
+        f"{graphs} graphs, {cases:,} starts, {failures:,} failures",
+        f"every digraph on up to {n} nodes (one a class), every target, 20 random rational starts below R each: V = R after the "
+        "largest finite distance (at least 1); single entries in random order, distance plus two rounds: f = A + R - 1; exact",
+    )
+
+
+def _asynchronous(claim, size: str) -> Finding:
+    """Inside the basin of (e) every order of single updates ends at f*."""
+    rng = random.Random(33)
+    graphs = cases = failures = 0
+    for adjacency in _graphs("full"):
+        n = len(adjacency)
+        if n < 3:
+            continue
+        graphs += 1
+        entries = {
+            target: [(j, k) for j in range(n) for k in range(n) if j != target]
+            for target in range(n)
+        }
+        for target in range(n):
+            found = 0
+            for _ in range(40):
+                start = [fmpq(rng.randint(-1, 4), 2) for _ in range(n)]
+                if found == 3 or not claim(adjacency, start, target):
+                    continue
+                found += 1
+                cases += 1
+                table = [[v] * n for v in start]
+                for _ in range(12):
+                    for j, k in rng.sample(entries[target], len(entries[target])):
+                        best = max(table[k])
+                        table[j][k] = adjacency[j][k] - 1 + (1 if k == target else best)
+                wanted = exact.structure(adjacency, target)
+                failures += any(table[j] != wanted[j] for j in range(n) if j != target)
+    return decide(
+        failures == 0 and cases > 0,
+        f"{graphs} graphs, {cases:,} starts, {failures:,} failures",
+        f"every digraph on 3 to {n} nodes (one a class), every target, up to 3 random starts inside the basin each, 12 rounds of "
+        "single entries in random order; exact",
+    )
+
+
+def anywhere(adjacency, start, target):
+    """Mistake: any start will do, as on acyclic graphs."""
+    return True
+
+
+# --- greedy -------------------------------------------------------------------------------------
+
+
+def above_one(value) -> bool:
+    """Where V > 1 no greedy step leads onto the target."""
+    return value > 1
+
+
+def from_one(value):
+    """Mistake: already where V = 1."""
+    return value >= 1
+
+
+def negative(value):
+    """Mistake: nowhere; the target is worth 1, and what is worth more leads to it."""
+    return False
+
+
+def arrives(adjacency, values, target: int) -> list[bool]:
+    """Whether some greedy path, ties broken as you like, arrives from each node, within the table."""
+    n = len(adjacency)
+    table = exact.bellman(adjacency, [[v] * n for v in values], target)
+    greedy = [[int(j != target and x == max(row)) for x in row] for j, row in enumerate(table)]
+    return exact.reaches(greedy, target)
+
+
+def _greedy(claim, size: str) -> Finding:
+    graphs = cases = failures = 0
+    for adjacency in _graphs(size):
+        n = len(adjacency)
+        graphs += 1
+        for target, height in itertools.product(range(n), (1, fmpq(3, 2), 2, 4)):
+            values = constant_on_cycles(adjacency, target, height)
+            found = arrives(adjacency, values, target)
+            alive = exact.reaches(adjacency, target)
+            for j in range(n):
+                if j != target and alive[j]:
+                    cases += 1
+                    failures += claim(values[j]) == found[j]
+    return decide(
+        failures == 0,
+        f"{graphs} graphs, {cases:,} starting nodes, {failures:,} failures",
+        f"every digraph on up to {n} nodes (one a class), every target, the solutions that are 1, 3/2, 2 and 4 on the cycles of "
+        "G - i, every node that can reach the target: some greedy path arrives iff V <= 1; exact",
+    )
+
+
+# --- remedies ------------------------------------------------------------------------------------
+
+GAMMA = fmpq(9, 10)
+COST = fmpq(1, 5)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A remedy and its limit: ``value(distance)``, distance None where the target is out of reach."""
+
+    value: Callable
+    discount: object = 1
+    step_cost: object = 0
+
+
+def discounted(d):
+    """Ours: ``gamma**(distance - 1)``, 0 out of reach."""
+    return 0 if d is None else GAMMA ** (d - 1)
+
+
+def one_discount_more(d):
+    """Mistake: the step onto the target is discounted as well."""
+    return 0 if d is None else GAMMA**d
+
+
+def no_jump(d):
+    """Mistake: whoever can reach the target walks there, however far."""
+    return -COST if d is None else 1 - COST * d
+
+
+def costed(d):
+    """Ours: ``max(1 - c distance, -c)``: far away, one illegal jump onto the target is cheaper."""
+    return max(-COST, -COST if d is None else 1 - COST * d)
+
+
+def _remedy(claim: Limit, size: str) -> Finding:
+    rng = random.Random(34)
+    graphs = cases = 0
+    worst = fmpq(0)
+    longest = [[int(k == j + 1) for k in range(9)] for j in range(9)]  # a path longer than 1 + 1/c
+    for adjacency in [*_graphs(size), longest]:
+        graphs += 1
+        n = len(adjacency)
+        for target in range(n):
+            distance = exact.distances(adjacency, target)
+            goal = [fmpq(claim.value(distance[j])) for j in range(n) if j != target]
+            for _ in range(2):
+                values = [fmpq(rng.randint(-9, 9), 3) for _ in range(n)]
+                for _ in range(60):
+                    values = sweep(adjacency, values, target, claim.discount, claim.step_cost)
+                cases += 1
+                found = [v for j, v in enumerate(values) if j != target]
+                worst = max(worst, *(abs(a - b) for a, b in zip(found, goal, strict=True)))
+    bound = 10 * as_float(GAMMA**60) if claim.step_cost == 0 else 0
+    return decide(
+        as_float(worst) <= bound,
+        f"{graphs} graphs, {cases:,} starts, largest distance from the limit {as_float(worst):.2g}",
+        f"every digraph on up to 4 nodes (3 when small; one a class) and a path of 9, every target, 2 random rational starts in "
+        f"[-3, 3], 60 sweeps; the bound is 10 gamma^60 = {10 * as_float(GAMMA**60):.2g} with discount 9/10, and 0 with step cost 1/5; exact",
+    )
+
+
+def double_q(adjacency, first, second, target: int):
+    """One sweep of double Q-learning: each table evaluates the other's best step."""
+    n = len(adjacency)
+
+    def side(choose, judge):
+        best = [judge[k][max(range(n), key=lambda a, k=k: choose[k][a])] for k in range(n)]
+        return [
+            list(choose[j])
+            if j == target
+            else [adjacency[j][k] - 1 + (1 if k == target else best[k]) for k in range(n)]
+            for j in range(n)
+        ]
+
+    return side(first, second), side(second, first)
+
+
+def lagged(adjacency, values, slow, target: int):
+    """One sweep with a target network: bootstrap from the moving average, then move it by a half."""
+    new = exact.bellman(adjacency, slow, target)
+    slow = [
+        [fmpq(a + b) / 2 for a, b in zip(x, y, strict=True)] for x, y in zip(new, slow, strict=True)
+    ]
+    return new, slow
+
+
+def _no_remedy(claim, size: str) -> Finding:
+    graphs = cases = failures = 0
+    for adjacency in _graphs(size):
+        n = len(adjacency)
+        graphs += 1
+        for target in range(n):
+            if not any(exact.on_cycle(adjacency, target)):
+                continue
+            values = constant_on_cycles(adjacency, target, fmpq(5, 2))
+            table = exact.bellman(adjacency, [[v] * n for v in values], target)
+            table[target] = [fmpq(0)] * n
+            cases += 1
+            failures += claim(adjacency, table, target) != table
+    return decide(
+        failures == 0,
+        f"{graphs} graphs, {cases} targets with a cycle off them, {failures} failures",
+        f"every digraph on up to {n} nodes (one a class): the solution that is 5/2 on the cycles of G - i, after 20 sweeps; exact",
+    )
+
+
+def with_double_q(adjacency, table, target):
+    """Double Q-learning keeps every solution of (*): there is no noise whose maximum it could mend."""
+    pair = (table, table)
+    for _ in range(20):
+        pair = double_q(adjacency, *pair, target)
+    return pair[0]
+
+
+def with_target_network(adjacency, table, target):
+    """A target network keeps every solution of (*) too."""
+    pair = (table, table)
+    for _ in range(20):
+        pair = lagged(adjacency, *pair, target)
+    return pair[0]
+
+
+def both(adjacency, table, target):
+    """Double Q-learning and a target network leave a solution of (*) where it is."""
+    found = [rule(adjacency, table, target) for rule in (with_double_q, with_target_network)]
+    return table if all(x == table for x in found) else None
+
+
+def with_discount(adjacency, table, target):
+    """A discount moves it: what the control must notice."""
+    for _ in range(20):
+        table = exact.bellman(adjacency, table, target, GAMMA)
+    return table
+
+
+def with_step_cost(adjacency, table, target):
+    """A step cost moves it as well."""
+    for _ in range(20):
+        table = exact.bellman(adjacency, table, target, 1, COST)
+    return table
+
+
+# --- the tie at f*: expected lengths of the random walk ------------------------------------------
+
+
+def uniform_rows(adjacency, target: int) -> list[list]:
+    """The policy at ``f*``: uniform over ``C(i, j)``, one row a node, in exact rationals."""
+    alive = exact.reaches(adjacency, target)
+    correct = [[a and alive[k] for k, a in enumerate(row)] for row in adjacency]
+    return [[fmpq(int(c), sum(row)) if any(row) else fmpq(0) for c in row] for row in correct]
+
+
+def _return_time(claim, size: str) -> Finding:
+    graph = blocksworld(3 if size == "small" else 4)
+    adjacency = graph.adjacency.astype(int).tolist()
+    moves, worst, lengths = int(graph.adjacency.sum()), fmpq(0), []
+    targets = range(graph.n) if size == "small" else range(0, graph.n, 6)
+    for target in targets:
+        steps = exact.expected_steps(uniform_rows(adjacency, target), target)
+        degree = sum(adjacency[target])
+        back = 1 + sum(steps[k] for k in range(graph.n) if adjacency[target][k]) / fmpq(degree)
+        worst = max(worst, abs(back - claim(moves, degree, graph.n)))
+        lengths.append(as_float(sum(steps, fmpq(0))) / (graph.n - 1))
+    return decide(
+        worst == 0,
+        f"largest difference {as_float(worst):.3g}; mean expected length {np.mean(lengths):.1f} steps",
+        f"Blocksworld with {3 if size == 'small' else 4} blocks ({graph.n} states), {len(lengths)} targets: one step and the expected steps "
+        "back, by elimination in exact rationals, against the closed form for random walks on undirected graphs",
+    )
+
+
+def moves_over_degree(moves, degree, n):
+    """Return time of a random walk on an undirected graph: all moves over the target's own."""
+    return fmpq(moves, degree)
+
+
+def number_of_states(moves, degree, n):
+    """Mistake: one return in n steps, whatever the target."""
+    return fmpq(n)
+
+
+def edges_over_degree(moves, degree, n):
+    """Mistake: each undirected edge counted once."""
+    return fmpq(moves, 2 * degree)
+
+
+# --- statistical: the sampled trainer on cyclic graphs -------------------------------------------
+
+SEEDS = (0, 1, 2, 3)
+MARGIN = 0.05  # largest error of a row, as for Theorem 5.2; set before the runs
+
+
+@functools.cache
+def sampled_error(seed: int, start: float, updates: int) -> float:
+    """Largest ``|f - f*|`` of the tabular trainer on a graph of 4 nodes with cycles off its targets."""
+    n = 4
+    graph = erdos_renyi(n, 0.7, acyclic=False, seed=seed)
+    model = TabularModel(n)
+    noise = torch.randn(n, n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    with torch.no_grad():
+        model.f.copy_(start - noise.abs())
+    config = QLearningConfig(
+        steps=updates, batch_size=128, learning_rate=1.0, optimizer="sgd", epsilon=0.9, temperature=1.0,
+        target_decay=0.0, max_length=16,
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(seed)
+    train_q_learning(model, graph, graph.reachable_pairs(), config, generator, progress=False)
+    return largest_error(graph, model.f.detach().numpy())
+
+
+def _sampled(start: float, size: str) -> Finding:
+    updates = 400 if size == "small" else 800
+    low, high = interval([sampled_error(seed, start, updates) for seed in SEEDS])
+    return decide(
+        high < MARGIN,
+        f"largest error [{max(low, 0):.2f}, {high:.2f}] from starts below {start:g}",
+        f"{len(SEEDS)} cyclic graphs of 4 nodes, starts of a constant less |Gaussian|, the trainer without target network, "
+        f"{updates} updates of 128 sequences, 90% uniform exploration; 95% interval over seeds, margin {MARGIN}",
+    )
+
+
+# --- hypotheses ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Sweeps of a whole table toward ``target`` from rows of constant value, on a small graph."""
+
+    adjacency: tuple = ((0, 1, 0), (1, 0, 0), (0, 0, 0))
+    target: int = 2
+    start: tuple = (0, -1, 0)
+    process: bool = True
+    forgotten: tuple | None = None  # an entry (j, k) that is never updated
+
+
+def residual(instance: Instance) -> float:
+    """Distance of the table from ``A + R - 1`` after many sweeps: 0 by part (e)."""
+    n, target = len(instance.adjacency), instance.target
+    table = [[fmpq(v)] * n for v in instance.start]
+    for _ in range(50):
+        new = (
+            exact.bellman(instance.adjacency, table, target)
+            if instance.process
+            else exact.outcome_bellman(table, target)
+        )
+        if instance.forgotten:
+            j, k = instance.forgotten
+            new[j][k] = table[j][k]
+        table = new
+    goal = exact.structure(instance.adjacency, target)
+    return max(
+        as_float(fmpq(abs(table[j][k] - goal[j][k])))
+        for j in range(n)
+        if j != target
+        for k in range(n)
+    )
+
+
+HYPOTHESES = tuple(
+    Hypothesis(name, sentence, holds, Instance(), failing, residual)
+    for name, sentence, holds, failing in (
+        ("process reward", "Illegal steps cost 1; with outcome reward nothing lowers a value.",
+         lambda x: x.process, Instance(process=False)),
+        ("persistent exploration", "Every entry is updated again and again.",
+         lambda x: x.forgotten is None, Instance(start=(0, -2, 0), forgotten=(1, 0))),
+        ("start in the basin", "V_0(e) <= r_c + [c does not lead to e] for c on cycles off the target.",
+         lambda x: in_basin(x.adjacency, x.start, x.target), Instance(start=(0, 1, 0))),
+    )
+)  # fmt: skip
+
+
+# --- many targets at once, in floats: what a policy at a fixed point does -------------------------
+
+
+def settle(adjacency: np.ndarray, values: np.ndarray, discount=1.0, step_cost=0.0, most=2000):
+    """Sweep (*) toward all targets at once until nothing changes.
+
+    Parameters
+    ----------
+    adjacency
+        Shape ``(n, n)``.
+    values
+        Starting values, shape ``(n, n)``: target, node.
+    most
+        Sweeps after which it gives up.
+
+    Returns
+    -------
+    tuple
+        Values ``(n, n)``, and the number of sweeps until they stood still (``most`` if never).
+    """
+    values = values.astype(float)
+    for sweeps in range(most):
+        new = action_values(adjacency, values, discount, step_cost).max(-1)  # (i, j)
+        np.fill_diagonal(new, 0.0)
+        if sweeps and np.abs(new - values).max() < 1e-12:
+            return values, sweeps
+        values = new
+    return values, most
+
+
+def action_values(adjacency, values, discount=1.0, step_cost=0.0) -> np.ndarray:
+    """Table ``f(i, j)[k]`` of values ``V(i, k)``, for all targets: shape ``(n, n, n)``."""
+    worth = discount * values  # (i, k)
+    np.fill_diagonal(worth, 1.0)
+    return adjacency[None] - 1.0 - step_cost + worth[:, None]
+
+
+def tied_greedy(table: np.ndarray) -> np.ndarray:
+    """Uniform over the best next nodes of each row: shape as ``table``."""
+    best = table > table.max(-1, keepdims=True) - 1e-9
+    return best / best.sum(-1, keepdims=True)
+
+
+def arrivals(adjacency, policy, steps: int) -> np.ndarray:
+    """Chance of a correct arrival at each step: shape ``(steps, n, n)``, step, target, source.
+
+    ``policy`` is ``(n, n, n)``, or a function of the number of steps left that returns it.
+    """
+    n = len(adjacency)
+    onto = (np.arange(n), slice(None), np.arange(n))  # the step onto each target
+    found = []
+    if callable(policy):  # forward from each source, since it changes with the time left
+        at = np.broadcast_to(np.eye(n), (n, n, n)).copy()  # (target, source, node)
+        for left in range(steps, 0, -1):
+            at = at @ (policy(left) * adjacency[None])
+            found.append(at[onto].copy())  # (target, source)
+            at[onto] = 0
+        return np.array(found)
+    inside = policy * adjacency[None]  # legal steps, (target, current, next)
+    now = inside[onto].copy()  # (target, current)
+    inside[onto] = 0
+    for _ in range(steps):  # backward: arrival after exactly one step more
+        found.append(now)
+        now = (inside @ now[..., None])[..., 0]
+    return np.array(found)
+
+
+def distances(adjacency: np.ndarray) -> np.ndarray:
+    """Steps to each target: shape ``(n, n)``, target, node; infinite where it cannot be reached."""
+    rows = adjacency.astype(int).tolist()
+    found = [exact.distances(rows, i) for i in range(len(rows))]
+    return np.array([[np.inf if d is None else d for d in row] for row in found])
+
+
+# --- transformer ---------------------------------------------------------------------------------
+
+LOW = with_cycles(CYCLIC, 2, Q.initial_scale)
+HIGH = with_cycles(CYCLIC, 2, 1.0)
+
+
+def walk_accuracy(graph, max_length: int, temperature: float) -> float:
+    """Chance that values of exactly ``A + R - 1``, sampled at ``temperature``, arrive in time.
+
+    The mean over all problems; ``max_length`` tokens hold the prompt ``s t s``, the
+    steps and the end token.
+    """
+    table = action_values(graph.adjacency.astype(float), graph.reachability.astype(float))
+    weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
+    came = arrivals(graph.adjacency, weights / weights.sum(-1, keepdims=True), max_length - 4).sum(
+        0
+    )
+    targets, sources = np.nonzero(graph.reachability & ~np.eye(graph.n, dtype=bool))
+    return float(came[targets, sources].mean())
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stored run, and what is predicted of its sampled accuracy."""
+
+    config: RunConfig = LOW
+    predicted: Callable = walk_accuracy
+
+
+def always_arrives(graph, max_length, temperature):
+    """Mistake: all feasible steps have the right value, so the policy plans well."""
+    return 1.0
+
+
+def _transformer(claim: Trained, size: str) -> Finding:
+    run = load_run(claim.config)
+    predicted = claim.predicted(run.task.graph, claim.config.q.max_length, READ_OUT)
+    feasible, illegal = run.history["feasible_value"][-1], run.history["reachable_value"][-1]
+    accuracy = run.metrics["sampled_test"]
+    return decide(
+        abs(feasible - 1) < 0.15 and abs(illegal) < 0.25 and abs(accuracy - predicted) < 0.08,
+        f"legal steps {feasible:.2f}, illegal {illegal:.2f}; test accuracy {accuracy:.2f}, predicted {predicted:.2f}",
+        f"outside the hypotheses; stored run on the cyclic 100-node graph, on-policy, {Q.steps:,} updates of {Q.batch_size}, at most "
+        f"{claim.config.q.max_length} tokens; accuracy at temperature {READ_OUT}; margins 0.15 and 0.25 for the levels 1 and 0, 0.08 for the accuracy",
+    )
+
+
+# --- the checks ----------------------------------------------------------------------------------
+
+CHECKS = (
+    Check(
+        claim="cycles/solutions",
+        rung="solver",
+        title="(a) Which values solve the Bellman equation, on all graphs.",
+        measure=_described,
+        statement=Description(),
+        mutations={
+            "values below R allowed": Description(at_least_r=False),
+            "values below M - 1 allowed": Description(at_least_m_less_one=False),
+            "values may rise along legal steps": Description(downward=False),
+            "cycles do not decide elsewhere": Description(cycles_decide=False),
+        },
+        cell="check-cycles-solutions",
+    ),
+    Check(
+        claim="cycles/least",
+        rung="solver",
+        title="(b), (c) R is the least solution, and the only one if G - i is acyclic.",
+        measure=_bounded,
+        statement=(Bound(at_least_reachability), Bound(equal_to_reachability, off_target_acyclic)),
+        mutations={
+            "at most 1": (Bound(at_most_one),),
+            "the only one on all graphs": (Bound(equal_to_reachability),),
+            "the only one where all reach the target": (Bound(equal_to_reachability, all_reach),),
+        },
+        cell="check-cycles-least",
+    ),
+    Check(
+        claim="cycles/unique",
+        rung="exhaustive",
+        title="(c) A constant on the cycles is a second solution; none for all targets iff every cycle is Hamiltonian.",
+        measure=_unique,
+        statement=every_cycle_hamiltonian,
+        mutations={"iff acyclic": is_acyclic, "iff at most one cycle": one_cycle_at_most},
+        cell="check-cycles-unique",
+    ),
+    Check(
+        claim="cycles/low",
+        rung="exhaustive",
+        title="(d) From starts below R the largest finite distance is enough; any order of updates is.",
+        measure=_low,
+        statement=Low(),
+        mutations={"one sweep less": Low(one_less), "up to 1 above R": Low(above=1)},
+        seeds=(32,),
+        cell="check-cycles-low",
+    ),
+    Check(
+        claim="cycles/basin",
+        rung="exhaustive",
+        title="(e) From which starts the sweeps reach R.",
+        measure=_basin,
+        statement=in_basin,
+        mutations={
+            "only from below R": below_reachability,
+            "low on cycles is enough": low_on_cycles,
+            "nothing may exceed a cycle's R": no_allowance,
+        },
+        seeds=(31,),
+        cell="check-cycles-basin",
+    ),
+    Check(
+        claim="cycles/orders",
+        rung="exhaustive",
+        title="(e) Inside the basin any order of single updates reaches A + R - 1.",
+        measure=_asynchronous,
+        statement=in_basin,
+        mutations={"from any start": anywhere, "low on cycles is enough": low_on_cycles},
+        seeds=(33,),
+        cell="check-cycles-orders",
+    ),
+    Check(
+        claim="cycles/greedy",
+        rung="exhaustive",
+        title="Where V > 1 no greedy path arrives, and only there.",
+        measure=_greedy,
+        statement=above_one,
+        mutations={"from 1 on": from_one, "nowhere": negative},
+        cell="check-cycles-greedy",
+    ),
+    Check(
+        claim="cycles/discount",
+        rung="exhaustive",
+        title="With a discount the limit is gamma^(distance - 1), from any start.",
+        measure=_remedy,
+        statement=Limit(discounted, discount=GAMMA),
+        mutations={
+            "gamma^distance": Limit(one_discount_more, discount=GAMMA),
+            "without the discount": Limit(discounted),
+        },
+        seeds=(34,),
+        cell="check-cycles-discount",
+    ),
+    Check(
+        claim="cycles/step-cost",
+        rung="exhaustive",
+        title="With a step cost the limit is max(1 - c distance, -c), from any start.",
+        measure=_remedy,
+        statement=Limit(costed, step_cost=COST),
+        mutations={"without the illegal jump": Limit(no_jump, step_cost=COST)},
+        seeds=(34,),
+        cell="check-cycles-step-cost",
+    ),
+    Check(
+        claim="cycles/no-remedy",
+        rung="exhaustive",
+        title="Double Q-learning and a target network keep every wrong solution.",
+        measure=_no_remedy,
+        statement=both,
+        mutations={"with a discount": with_discount, "with a step cost": with_step_cost},
+        cell="check-cycles-no-remedy",
+    ),
+    Check(
+        claim="cycles/walk",
+        rung="exhaustive",
+        title="At A + R - 1 the policy walks at random: return times on Blocksworld.",
+        measure=_return_time,
+        statement=moves_over_degree,
+        mutations={
+            "the number of states": number_of_states,
+            "edges counted once": edges_over_degree,
+        },
+        cell="check-cycles-walk",
+    ),
+    Check(
+        claim="cycles/sampled",
+        rung="statistical",
+        title="The sampled trainer finds A + R - 1 on cyclic graphs from low starts.",
+        measure=_sampled,
+        statement=0.0,
+        mutations={"from high starts": 3.0},
+        seeds=SEEDS,
+        cell="check-cycles-sampled",
+    ),
+    Check(
+        claim="cycles/transformer",
+        rung="transformer",
+        title="From a low start the transformer finds the levels on the cyclic graph, and walks at random.",
+        measure=_transformer,
+        statement=Trained(),
+        mutations={
+            "SFT logits unscaled": Trained(HIGH),
+            "right values plan well": Trained(predicted=always_arrives),
+        },
+        source="stored",
+        seeds=(2,),
+        cell="check-cycles-transformer",
+    ),
+    NotApplicable(
+        "cycles/symbolic",
+        "symbolic",
+        "a maximum over entries, piecewise linear; the solver decides every case of it at once",
+    ),
+    NotApplicable(
+        "cycles/certified",
+        "certified",
+        "linear inequalities between rationals, decided exactly by the solver and exhaustive rungs",
+    ),
+)

@@ -1,0 +1,190 @@
+"""Studies that are interrupted, called twice at once, and run on a cluster."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from planlib import study
+from planlib.graph import InputError
+
+# A study of three runs that share a base, declared where the workers can import it.
+DECLARED = """
+import dataclasses, sys, pathlib
+from planlib import study
+from planlib.train import QLearningConfig, SFTConfig
+
+base = study.RunConfig(
+    graph="er:n=12,p=0.4,acyclic,seed=1", width=16, sft=SFTConfig(steps=20, batch_size=32)
+)
+q = QLearningConfig(steps={steps}, batch_size=16, evaluate_every=20, checkpoint_every=10)
+study.STUDIES["small"] = tuple(
+    dataclasses.replace(base, q=dataclasses.replace(q, epsilon=e)) for e in (0.1, 0.2, 0.3)
+)
+folder = pathlib.Path(sys.argv[1])
+
+def main(**options):
+    made = [c.key for c in study.missing("small", folder)]
+    study.run_study("small", folder, progress=False, **options)
+"""
+
+
+def program(tmp_path, body, steps=40):
+    path = tmp_path / "declared.py"
+    path.write_text(DECLARED.format(steps=steps) + textwrap.dedent(body))
+    return [sys.executable, str(path)]
+
+
+def records(folder):
+    """What the runs came to, without what may differ: the time."""
+    found = {}
+    for path in sorted(folder.glob("*/record.json")):
+        record = json.loads(path.read_text())
+        found[path.parent.name] = (record["metrics"], record["history"])
+    return found
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    tmp_path = tmp_path_factory.mktemp("uninterrupted")
+    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
+    subprocess.run([*run, str(tmp_path / "runs")], check=True)
+    found = records(tmp_path / "runs")
+    assert len(found) == 4  # three runs and their base
+    return found
+
+
+def test_a_killed_study_goes_on_and_ends_the_same(tmp_path, uninterrupted):
+    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
+    folder = tmp_path / "runs"
+    process = subprocess.Popen([*run, str(folder)])
+    deadline = time.monotonic() + 120
+    # Kill it in the middle of a second stage: a checkpoint is there, its record is not.
+    while time.monotonic() < deadline and process.poll() is None:
+        halfway = [p.parent for p in folder.glob("*/checkpoint.safetensors")]
+        if any(
+            "QLearning" in p.read_bytes()[:3000].decode("latin1")
+            for h in halfway
+            for p in h.glob("ch*s")
+        ):
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait() == -signal.SIGKILL, "the study ended before it could be killed"
+    assert len(records(folder)) < 4
+    subprocess.run([*run, str(folder)], check=True)
+    assert records(folder) == uninterrupted
+
+
+def test_two_calls_at_once_share_the_runs(tmp_path, uninterrupted):
+    body = """
+    import planlib.study as s
+    make = s._make_run
+    def counted(config, *rest):
+        with open(folder.parent / "made.txt", "a") as file:
+            file.write(config.key + "\\n")
+        return make(config, *rest)
+    s._make_run = counted
+    if __name__ == '__main__':
+        main(where='here')
+    """
+    run = [*program(tmp_path, body), str(tmp_path / "runs")]
+    both = [subprocess.Popen(run) for _ in range(2)]
+    assert [p.wait() for p in both] == [0, 0]
+    made = (tmp_path / "made.txt").read_text().split()
+    assert sorted(made) == sorted(uninterrupted)  # each run once, whoever made it
+    assert records(tmp_path / "runs") == uninterrupted
+
+
+@pytest.mark.parametrize("where", ["processes", "dask"])
+def test_workers_give_the_same_results(tmp_path, uninterrupted, where):
+    run = program(tmp_path, f"if __name__ == '__main__': main(where={where!r}, jobs=2)")
+    subprocess.run([*run, str(tmp_path / "runs")], check=True)
+    assert records(tmp_path / "runs") == uninterrupted
+
+
+def test_a_worker_of_a_cluster_may_die(tmp_path, uninterrupted):
+    """Dask gives the dead worker's run to another; it goes on from the checkpoint."""
+    body = """
+    import os, signal
+    import planlib.study as s
+    make = s._make_run
+    def once(config, *rest):
+        mark = folder.parent / "died"
+        if config.q and not mark.exists():
+            mark.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return make(config, *rest)
+    s._make_run = once
+    if __name__ == '__main__':
+        main(where='dask', jobs=2)
+    """
+    run = program(tmp_path, body)
+    subprocess.run([*run, str(tmp_path / "runs")], check=True)
+    assert (tmp_path / "died").exists()
+    assert records(tmp_path / "runs") == uninterrupted
+
+
+def test_a_dead_process_is_reported_and_nothing_is_lost(tmp_path, uninterrupted):
+    body = """
+    import signal, threading, time
+    import psutil
+
+    def kill_a_worker():
+        while not list(folder.glob("*/record.json")):  # until the base is made
+            time.sleep(0.01)
+        workers = psutil.Process().children(recursive=True)
+        [w for w in workers if "LokyProcess" in " ".join(w.cmdline())][0].kill()
+
+    if __name__ == '__main__':
+        threading.Thread(target=kill_a_worker, daemon=True).start()
+        try:
+            main(where='processes', jobs=2)
+        except study.StudyError as error:
+            assert "call again" in str(error)
+            sys.exit(3)
+    """
+    folder = tmp_path / "runs"
+    assert subprocess.run([*program(tmp_path, body), str(folder)]).returncode == 3
+    assert 1 <= len(records(folder)) < 4
+    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
+    subprocess.run([*run, str(folder)], check=True)
+    assert records(folder) == uninterrupted
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_runs_before(tmp_path, uninterrupted):
+    body = """
+    import planlib.study as s
+    save, calls = s.os.replace, []
+    def full(new, path):
+        if str(path).endswith("record.json"):
+            calls.append(path)
+            if len(calls) == 3:
+                raise OSError(28, "No space left on device")
+        return save(new, path)
+    s.os.replace = full
+    if __name__ == '__main__':
+        try:
+            main(where='here')
+        except s.StudyError as error:
+            assert "No space left" in str(error), error
+            sys.exit(3)
+    """
+    folder = tmp_path / "runs"
+    assert subprocess.run([*program(tmp_path, body), str(folder)]).returncode == 3
+    assert len(records(folder)) == 2
+    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
+    subprocess.run([*run, str(folder)], check=True)
+    assert records(folder) == uninterrupted
+
+
+@pytest.mark.parametrize("bad", [{"jobs": 0}, {"where": "moon"}])
+def test_bad_options_are_refused_before_any_work(tmp_path, bad):
+    with pytest.raises(InputError, match=next(iter(bad))):
+        study.run_study("q-seeds", tmp_path / "runs", **bad)
+    assert not (tmp_path / "runs").exists()
+    assert os.listdir(tmp_path) == []
