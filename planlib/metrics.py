@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from planlib.graph import PlanningGraph
+from planlib.models import TabularModel, Transformer
 from planlib.rollout import sample
-from planlib.task import Outcome, check_problems, check_sequences, prompts
+from planlib.task import Outcome, check_problems, check_sequences, episode_steps, prompts
 
 
 def outcomes(
@@ -130,3 +131,81 @@ def edge_ranks(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
     filled = np.where(np.isnan(scores), -np.inf, scores)
     ranks = (-filled).argsort(axis=1, kind="stable").argsort(axis=1) + 1
     return ranks[np.nonzero(adjacency)]
+
+
+@torch.no_grad()
+def path_logits(model: nn.Module, tokens: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits along paths, with the target and the current node of each step.
+
+    Parameters
+    ----------
+    tokens
+        Sequences, shape ``(B, L)``; steps before the target count (:func:`planlib.task.episode_steps`).
+
+    Returns
+    -------
+    tuple
+        Targets and current nodes, both ``(M,)``, and logits over the nodes, ``(M, n)``.
+    """
+    n = model.n
+    steps = episode_steps(tokens, n) & (tokens[:, :-1] != tokens[:, 1:2]).numpy()  # (B, L-1)
+    rows, places = np.nonzero(steps)
+    where = torch.zeros(tokens.shape, dtype=torch.bool)
+    where[rows, places] = True
+    logits = model(tokens, where)[:, :n]
+    return tokens[rows, 1].numpy(), tokens[rows, places].numpy(), logits.double().numpy()
+
+
+def explained_by(groups: np.ndarray, logits: np.ndarray) -> float:
+    """Share of the logits' variance that group means explain.
+
+    A constant added to a row changes no policy, so each row is centred first; the variance
+    is about each next node's mean.
+
+    Parameters
+    ----------
+    groups
+        Group of each row, shape ``(M,)`` integers.
+    logits
+        Shape ``(M, n)``.
+    """
+    x = logits - logits.mean(1, keepdims=True)
+    _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
+    means = np.zeros((len(size), x.shape[1]))
+    np.add.at(means, index, x)
+    left = ((x - (means / size[:, None])[index]) ** 2).sum()
+    return float(1 - left / ((x - x.mean(0)) ** 2).sum())
+
+
+def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
+    """Table of the mean logits of each (target, current); rows without any are those at the prompt."""
+    n = model.n
+    table = TabularModel(n)
+    f = np.zeros((n, n, n))
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    f[i, j] = next_node_logits(model, i, j).double().numpy()
+    _, index, size = np.unique(targets * n + nodes, return_inverse=True, return_counts=True)
+    means = np.zeros((len(size), n))
+    np.add.at(means, index, logits)
+    first = np.unique(index, return_index=True)[1]
+    f[targets[first], nodes[first]] = means / size[:, None]
+    with torch.no_grad():
+        table.f.copy_(torch.as_tensor(f))
+    return table
+
+
+@torch.no_grad()
+def attention(model: Transformer, tokens: Tensor) -> list[Tensor]:
+    """Attention weights of each layer, ``(B, heads, L, L)``: from each position to those before it."""
+    length = tokens.shape[1]
+    x = model.token(tokens) + model.position.weight[:length]  # (B, L, d)
+    future = torch.full((length, length), -torch.inf, dtype=x.dtype).triu(1)
+    found = []
+    for block in model.blocks:
+        q, k, v = block.project(x)
+        parts = (y.unflatten(-1, (block.heads, -1)).transpose(1, 2) for y in (q, k))
+        q_heads, k_heads = parts  # (B, H, L, d/H)
+        scores = q_heads @ k_heads.transpose(-1, -2) * q_heads.shape[-1] ** -0.5
+        found.append((scores + future).softmax(-1))
+        x = block.finish(x, block.attend(q, k, v, future))
+    return found

@@ -136,8 +136,8 @@ PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_
 Q = QLearningConfig(
     steps=1600, initial_scale=0.05, evaluate_every=100, checkpoint_every=200, max_length=32
 )
-# Off-policy the SFT model writes, half of its steps uniform; it needs more updates.
-Q_OFF = replace(Q, steps=3200, epsilon=0.5, temperature=1.0, schedule="cosine")
+# Off-policy the SFT model writes, four of five steps uniform; it needs more updates, and a calm end.
+Q_OFF = replace(Q, steps=2400, epsilon=0.8, temperature=1.0, schedule="cosine")
 READ_OUT = 0.05  # temperature at which action values are sampled
 MORE_SFT = SFTConfig(
     steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
@@ -148,7 +148,8 @@ ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need 
 CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
 BLOCKSWORLD = RunConfig(graph="blocksworld:4")
 SEEDS = range(5)
-INGREDIENT_SEEDS = (0, 1)
+INGREDIENT_SEEDS = (0,)
+OFF_POLICY_EPSILONS = (0.2, 0.8)
 # What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
 INGREDIENTS = {
     "SFT logits unscaled": replace(Q, initial_scale=1.0),
@@ -170,15 +171,26 @@ def with_cycles(base: RunConfig, seed: int, scale: float) -> RunConfig:
 STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "q-seeds": tuple(replace(ACYCLIC, seed=s, q=Q) for s in SEEDS),
     "q-off-policy": tuple(replace(ACYCLIC, seed=s, q=Q_OFF, off_policy=True) for s in SEEDS),
+    "q-exploration": (
+        *(
+            replace(ACYCLIC, q=replace(Q, temperature=1.0, epsilon=e), off_policy=True)
+            for e in OFF_POLICY_EPSILONS
+        ),
+        replace(ACYCLIC, q=replace(Q_OFF, steps=3200, schedule="constant"), off_policy=True),
+    ),
     "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
     "q-ingredients": tuple(
         replace(ACYCLIC, seed=s, q=q) for s in INGREDIENT_SEEDS for q in INGREDIENTS.values()
     ),
-    "q-cycles": tuple(
-        with_cycles(base, seed, scale)
-        for base in (CYCLIC, BLOCKSWORLD)
-        for seed, scale in ((0, Q.initial_scale), (2, Q.initial_scale), (2, 1.0))
+    "q-cycles": (
+        *(
+            with_cycles(base, seed, Q.initial_scale)
+            for base in (CYCLIC, BLOCKSWORLD)
+            for seed in (0, 2)
+        ),
+        with_cycles(CYCLIC, 2, 1.0),
     ),
+    "layers": (replace(ACYCLIC, seed=2, layers=2),),
 }
 
 
@@ -243,6 +255,8 @@ def train_run(
 
 def _second_stage(config, checkpoint, folder, progress) -> Run:
     base = load_run(config.base, folder)
+    if base.model is None:  # its record alone was kept: half a minute makes it again
+        base = train_run(config.base, progress=progress)
     generator = torch.Generator().manual_seed(config.seed)
     follow = value_curve if config.q else curve
     common = {
@@ -518,7 +532,8 @@ def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        store_run(config, folder, keep_model=False, wait=wait, progress=False)
+        base = config == config.base  # small, and others may start from it
+        store_run(config, folder, keep_model=base, wait=wait, progress=False)
     except Timeout:
         return config, False
     finally:

@@ -117,13 +117,19 @@ def test_a_study_keeps_records_and_makes_what_is_missing(tmp_path, monkeypatch):
     assert study.missing("small", tmp_path) == [configs[1]]
     runs = study.run_study("small", tmp_path, progress=False)
     assert not study.missing("small", tmp_path)
-    assert [r.model is None for r in runs] == [False, False]  # one just trained, one with its model
     again = [study.load_run(c, tmp_path) for c in configs]
     assert [r.model is None for r in again] == [False, True]
     assert [r.metrics for r in again] == [r.metrics for r in runs]
     assert [p.name for p in (tmp_path / configs[1].key).iterdir()] == ["record.json"]
     with pytest.raises(InputError, match="model was kept"):
         study.recheck(again[1])
+    # A second stage whose base kept no model makes the base again, and ends the same.
+    place = tmp_path / configs[0].base.key
+    (place / "model.safetensors").unlink()
+    record = json.loads((place / "record.json").read_text())
+    (place / "record.json").write_text(json.dumps(record | {"model": "not kept"}))
+    (tmp_path / configs[1].key / "record.json").unlink()
+    assert study.store_run(configs[1], tmp_path, progress=False).metrics == runs[1].metrics
     with pytest.raises(InputError, match="q-seeds"):
         study.run_study("figure99", tmp_path)
 

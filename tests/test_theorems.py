@@ -11,7 +11,7 @@ from planlib import evidence, exact, losses, study, task, theorems
 from planlib.evidence import RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from planlib.theorems.common import digraph_classes, is_acyclic
+from planlib.theorems.common import PROCESS, digraph_classes, is_acyclic
 
 ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]
@@ -90,6 +90,13 @@ def test_stored_transformer_agrees_with_its_record():
     checks = study.recheck(study.load_run(study.RunConfig()))
     assert all(agrees for _, _, agrees in checks.values()), checks
     assert checks["greedy_test"][1] >= 0.98
+
+
+def test_stored_q_learning_agrees_with_its_record():
+    """The run that the chapters on Q-learning rest on, evaluated again."""
+    checks = study.recheck(study.load_run(PROCESS))
+    assert all(agrees for _, _, agrees in checks.values()), checks
+    assert checks["sampled_test"][1] >= 0.98
 
 
 def test_recheck_notices_another_model():

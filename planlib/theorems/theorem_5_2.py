@@ -458,6 +458,20 @@ CHECKS = (
         seeds=tuple(SEEDS_OF_RUNS),
         cell="check-5-2-seeds",
     ),
+    Check(
+        claim="5.2/off-policy",
+        rung="transformer",
+        title="Off-policy, from what the SFT model writes, five seeds of five plan correctly too.",
+        measure=_seeds,
+        statement=Study(STUDIES["q-off-policy"], 0.95),
+        mutations={
+            "a fifth of the steps uniform": Study(STUDIES["q-exploration"][:1], 0.95),
+            "a constant learning rate": Study(STUDIES["q-exploration"][-1:], 0.95),
+        },
+        source="stored",
+        seeds=tuple(SEEDS_OF_RUNS),
+        cell="check-5-2-off-policy",
+    ),
     NotApplicable(
         "5.2/symbolic",
         "symbolic",
