@@ -120,8 +120,9 @@ class RunConfig:
             stage, settings = "more-sft", self.more_sft
         elif self.q:
             if self.q != replace(Q, reward=self.q.reward, steps=self.q.steps):
-                names = [name for name, configs in STUDIES.items() if self in configs]
-                return f"python -m planlib study {names[0] if names else '...'}"
+                for name, configs in STUDIES.items():
+                    if self in configs:
+                        return f"python -m planlib study {name}"
             stage, settings = f"q --reward {self.q.reward}", self.q
             stage += " --off-policy" if self.off_policy else ""
         return (
@@ -374,6 +375,7 @@ def store_run(
     place = Path(folder) / config.key
     if (place / "record.json").exists():
         return load_run(config, folder)
+    parse_graph(config.graph)  # refused before anything is written
     locks = Path(folder) / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     # The system lets go of the lock when its process dies, however it dies.
