@@ -60,22 +60,28 @@ def uninterrupted(tmp_path_factory):
 
 
 def test_a_killed_study_goes_on_and_ends_the_same(tmp_path, uninterrupted):
-    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
+    """Killed while a second stage evaluates: its checkpoint is there, its record is not."""
+    body = """
+    import time
+    evaluate = study.value_curve
+    def slowly(model, *rest):
+        if list(folder.glob("*/checkpoint.safetensors")):
+            (folder.parent / "halfway").touch()
+            time.sleep(60)
+        return evaluate(model, *rest)
+    study.value_curve = slowly
+    if __name__ == '__main__':
+        main(where='here')
+    """
     folder = tmp_path / "runs"
-    process = subprocess.Popen([*run, str(folder)])
-    deadline = time.monotonic() + 120
-    # Kill it in the middle of a second stage: a checkpoint is there, its record is not.
-    while time.monotonic() < deadline and process.poll() is None:
-        halfway = [p.parent for p in folder.glob("*/checkpoint.safetensors")]
-        if any(
-            "QLearning" in p.read_bytes()[:3000].decode("latin1")
-            for h in halfway
-            for p in h.glob("ch*s")
-        ):
-            process.send_signal(signal.SIGKILL)
-            break
-    assert process.wait() == -signal.SIGKILL, "the study ended before it could be killed"
-    assert len(records(folder)) < 4
+    process = subprocess.Popen([*program(tmp_path, body), str(folder)])
+    while not (tmp_path / "halfway").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(records(folder)) < 4 and list(folder.glob("*/checkpoint.safetensors"))
+    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
     subprocess.run([*run, str(folder)], check=True)
     assert records(folder) == uninterrupted
 
