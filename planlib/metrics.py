@@ -170,11 +170,19 @@ def explained_by(groups: np.ndarray, logits: np.ndarray) -> float:
         Shape ``(M, n)``.
     """
     x = logits - logits.mean(1, keepdims=True)
-    _, index, size = np.unique(groups, return_inverse=True, return_counts=True)
+    means, index, _ = _group_means(groups, x)
+    left = ((x - means[index]) ** 2).sum()
+    return float(1 - left / ((x - x.mean(0)) ** 2).sum())
+
+
+def _group_means(groups: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean row of each group ``(G, n)``, the group of each row ``(M,)``, a first row of each group ``(G,)``."""
+    _, first, index, size = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
     means = np.zeros((len(size), x.shape[1]))
     np.add.at(means, index, x)
-    left = ((x - (means / size[:, None])[index]) ** 2).sum()
-    return float(1 - left / ((x - x.mean(0)) ** 2).sum())
+    return means / size[:, None], index, first
 
 
 def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
@@ -184,11 +192,8 @@ def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
     f = np.zeros((n, n, n))
     i, j = np.nonzero(~np.eye(n, dtype=bool))
     f[i, j] = next_node_logits(model, i, j).double().numpy()
-    _, index, size = np.unique(targets * n + nodes, return_inverse=True, return_counts=True)
-    means = np.zeros((len(size), n))
-    np.add.at(means, index, logits)
-    first = np.unique(index, return_index=True)[1]
-    f[targets[first], nodes[first]] = means / size[:, None]
+    means, _, first = _group_means(targets * n + nodes, logits)
+    f[targets[first], nodes[first]] = means
     with torch.no_grad():
         table.f.copy_(torch.as_tensor(f))
     return table

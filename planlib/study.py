@@ -16,6 +16,7 @@ import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -149,7 +150,6 @@ ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need 
 CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
 BLOCKSWORLD = RunConfig(graph="blocksworld:4")
 SEEDS = range(5)
-INGREDIENT_SEEDS = (0,)
 OFF_POLICY_EPSILONS = (0.2, 0.8)
 # What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
 INGREDIENTS = {
@@ -180,9 +180,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         replace(ACYCLIC, q=replace(Q_OFF, steps=3200, schedule="constant"), off_policy=True),
     ),
     "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
-    "q-ingredients": tuple(
-        replace(ACYCLIC, seed=s, q=q) for s in INGREDIENT_SEEDS for q in INGREDIENTS.values()
-    ),
+    "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
     "q-cycles": (
         *(
             with_cycles(base, seed, Q.initial_scale)
@@ -197,11 +195,17 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a configuration makes before any training: graph, split and SFT data."""
+    """What a configuration makes before any training: graph, split and, when asked for, SFT data."""
 
+    config: RunConfig
     graph: PlanningGraph
     split: Split
-    data: np.ndarray
+
+    @cached_property
+    def data(self) -> np.ndarray:
+        """Training sequences; a stored run is mostly read without them."""
+        config = self.config
+        return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
 
 @dataclass(frozen=True)
@@ -216,10 +220,9 @@ class Run:
 
 
 def make_task(config: RunConfig) -> Task:
-    """Build graph, split and data of a configuration."""
+    """Build graph and split of a configuration; its data are made when asked for."""
     graph = parse_graph(config.graph)
-    split = split_pairs(graph, config.train_fraction, config.seed)
-    return Task(graph, split, sft_dataset(graph, split, config.paths_per_pair, config.seed))
+    return Task(config, graph, split_pairs(graph, config.train_fraction, config.seed))
 
 
 def train_run(

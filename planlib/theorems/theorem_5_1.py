@@ -33,7 +33,7 @@ from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import erdos_renyi
 from planlib.models import TabularModel
 from planlib.study import READ_OUT, Q, load_run
-from planlib.theorems.common import OUTCOME, PROCESS, Hypothesis, as_float
+from planlib.theorems.common import OUTCOME, PROCESS, Hypothesis, as_float, swept
 from planlib.train import QLearningConfig, train_q_learning
 
 # --- solver: all real tables at once -----------------------------------------------------------
@@ -246,16 +246,7 @@ def residual(instance: Instance) -> float:
     """Spread of the values off the target after many sweeps: 0 by the theorem."""
     adjacency, target = ((0, 1, 0), (0, 0, 1), (0, 0, 0)), 2
     values = [[1, 2, 1], [3, 0, 1], [0, 0, 0]]
-    for _ in range(60):
-        new = (
-            exact.bellman(adjacency, values, target)
-            if instance.process
-            else exact.outcome_bellman(values, target)
-        )
-        if instance.forgotten:
-            j, k = instance.forgotten
-            new[j][k] = values[j][k]
-        values = new
+    values = swept(adjacency, values, target, 60, instance.process, instance.forgotten)
     others = [values[j][k] for j in (0, 1) for k in (0, 1)]
     return as_float(fmpq(max(others) - min(others)))
 

@@ -44,6 +44,7 @@ from planlib.theorems.common import (
     digraph_classes,
     interval,
 )
+from planlib.theorems.solving import adjacency_of, closure, rational
 from planlib.theorems.theorem_5_2 import largest_error
 from planlib.train import QLearningConfig, train_q_learning
 
@@ -75,15 +76,11 @@ def _search(claim: Gauge, n: int, covered: set):
     if claim.acyclic:  # no legal cycle avoids a target: acyclic graphs, and Hamiltonian cycles
         for i in nodes:
             rest = [j for j in nodes if j != i]
-            lead = {(j, k): z3.BoolVal(True) if j == k else edge[j, k] for j in rest for k in rest}
-            for m in rest:
-                lead = {(j, k): z3.Or(lead[j, k], z3.And(lead[j, m], lead[m, k])) for j, k in lead}
+            lead = closure(edge, rest)
             solver.add(*(z3.Not(z3.And(edge[j, k], lead[k, j])) for j, k in lead if j != k))
     one, zero = z3.RealVal(1), z3.RealVal(0)
     a = {(j, k): z3.If(edge[j, k], one, zero) if j != k else zero for j in nodes for k in nodes}
-    reach = {(j, k): z3.BoolVal(True) if j == k else edge[j, k] for j in nodes for k in nodes}
-    for m in nodes:  # Warshall's closure: j reaches k
-        reach = {(j, k): z3.Or(reach[j, k], z3.And(reach[j, m], reach[m, k])) for j, k in reach}
+    reach = closure(edge, nodes)
     r = {(i, k): z3.If(reach[k, i], one, zero) for i in nodes for k in nodes}
     wm = {(j, k): z3.Real(f"WM_{j}_{k}") for j in nodes for k in nodes}
     wv = {(i, k): z3.Real(f"WV_{i}_{k}") for i in nodes for k in nodes}
@@ -107,19 +104,8 @@ def _search(claim: Gauge, n: int, covered: set):
         return found, None
     model = solver.model()
 
-    def number(x):
-        value = model.eval(x, model_completion=True)
-        return fmpq(value.numerator_as_long(), value.denominator_as_long())
-
-    rows = [
-        [int(z3.is_true(model.eval(edge[j, k], True))) if j != k else 0 for k in nodes]
-        for j in nodes
-    ]
-    return found, (
-        rows,
-        [[number(wm[j, k]) for k in nodes] for j in nodes],
-        [[number(wv[i, k]) for k in nodes] for i in nodes],
-    )
+    matrices = ([[rational(model, w[j, k]) for k in nodes] for j in nodes] for w in (wm, wv))
+    return found, (adjacency_of(model, edge, n), *matrices)
 
 
 def table(wm, wv, target: int) -> list[list]:

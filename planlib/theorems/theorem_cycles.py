@@ -44,7 +44,16 @@ from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.models import TabularModel
 from planlib.study import CYCLIC, READ_OUT, Q, RunConfig, load_run, with_cycles
-from planlib.theorems.common import Hypothesis, as_float, digraph_classes, interval, is_acyclic
+from planlib.theorems.common import (
+    Hypothesis,
+    as_float,
+    digraph_classes,
+    interval,
+    is_acyclic,
+    structure_error,
+    swept,
+)
+from planlib.theorems.solving import adjacency_of, closure, rational
 from planlib.theorems.theorem_5_2 import largest_error
 from planlib.train import QLearningConfig, train_q_learning
 
@@ -79,9 +88,7 @@ class Unknown:
 def _unknown(n: int) -> Unknown:
     others, target = range(n - 1), n - 1
     edge = {(j, k): z3.Bool(f"edge_{j}_{k}") for j in range(n) for k in range(n) if j != k}
-    lead = {(j, k): z3.BoolVal(True) if j == k else edge[j, k] for j in others for k in others}
-    for m in others:  # Warshall's closure
-        lead = {(j, k): z3.Or(lead[j, k], z3.And(lead[j, m], lead[m, k])) for j, k in lead}
+    lead = closure(edge, others)
     reach = [z3.Or(*(z3.And(lead[j, k], edge[k, target]) for k in others)) for j in others]
     cycle = [z3.Or(*(z3.And(edge[j, k], lead[k, j]) for k in others if k != j)) for j in others]
     r = [z3.If(x, z3.RealVal(1), z3.RealVal(0)) for x in reach]
@@ -117,8 +124,7 @@ class Description:
 
     def __call__(self, u: Unknown, m) -> z3.BoolRef:
         """The described set, ``m`` the largest value of (a)."""
-        true = z3.BoolVal(True)
-        parts = [_is_max(m, [(true, x) for x in u.r] + list(zip(u.cycle, u.v, strict=True)))]
+        true, parts = z3.BoolVal(True), []
         for j in u.others:
             on = []
             if self.at_least_r:
@@ -138,16 +144,7 @@ class Description:
 
 def _model(u: Unknown, model):
     """Read a graph and values out of the solver's model, as exact rationals."""
-
-    def number(x):
-        value = model.eval(x, model_completion=True)
-        return fmpq(value.numerator_as_long(), value.denominator_as_long())
-
-    rows = [
-        [int(z3.is_true(model.eval(u.edge[j, k], True))) if j != k else 0 for k in range(u.n)]
-        for j in range(u.n)
-    ]
-    return rows, [number(x) for x in u.v]
+    return adjacency_of(model, u.edge, u.n), [rational(model, x) for x in u.v]
 
 
 def solves(adjacency, values, target: int) -> bool:
@@ -389,11 +386,12 @@ def _basin(claim, size: str) -> Finding:
     return decide(
         failures == 0,
         f"{len(graphs)} graphs, {cases:,} starts, {failures:,} failures",
-        "every digraph on up to 4 nodes (one a class), every target, starting values in halves between 0 and 3/2"
+        "every digraph on up to 4 nodes (one a class), every target, starting values "
         + (
-            ""
+            "0 to 3/2 in halves"
             if size == "small"
-            else f" (on 4 nodes; below that -1 to 5/2); {3 * extra} random digraphs on 5 to 7 nodes, -1 to 5/2"
+            else "0, 1/2, 1, 3/2 and 5/2 (below 4 nodes -1 to 5/2 in halves); "
+            f"{3 * extra} random digraphs on 5 to 7 nodes, starts from -1 to 5/2"
         )
         + "; exact integers",
     )
@@ -417,6 +415,20 @@ class Low:
     above: int = 0
 
 
+def one_by_one(adjacency, start, target: int, rounds: int, rng: random.Random) -> list[list]:
+    """Table after rounds of updates of single entries, each round in its own random order.
+
+    Rows start at the constants ``start``; an entry is updated as :func:`planlib.exact.bellman` would.
+    """
+    n = len(adjacency)
+    table = [[v] * n for v in start]
+    entries = [(j, k) for j in range(n) for k in range(n) if j != target]
+    for _ in range(rounds):
+        for j, k in rng.sample(entries, len(entries)):
+            table[j][k] = adjacency[j][k] - 1 + (1 if k == target else max(table[k]))
+    return table
+
+
 def _low(claim: Low, size: str) -> Finding:
     rng = random.Random(32)
     graphs = cases = failures = 0
@@ -433,11 +445,7 @@ def _low(claim: Low, size: str) -> Finding:
             for _ in range(max(1, claim.sweeps(far))):
                 values = sweep(adjacency, values, target)
             # Asynchronously: single entries of the table, in a random order, round after round.
-            table = [[v] * n for v in start]
-            entries = [(j, k) for j in range(n) for k in range(n) if j != target]
-            for _ in range(far + 2):
-                for j, k in rng.sample(entries, len(entries)):
-                    table[j][k] = exact.bellman(adjacency, table, target)[j][k]
+            table = one_by_one(adjacency, start, target, far + 2, rng)
             wanted = exact.structure(adjacency, target)
             cases += 1
             failures += any(
@@ -460,10 +468,6 @@ def _asynchronous(claim, size: str) -> Finding:
         if n < 3:
             continue
         graphs += 1
-        entries = {
-            target: [(j, k) for j in range(n) for k in range(n) if j != target]
-            for target in range(n)
-        }
         for target in range(n):
             found = 0
             for _ in range(40):
@@ -472,11 +476,7 @@ def _asynchronous(claim, size: str) -> Finding:
                     continue
                 found += 1
                 cases += 1
-                table = [[v] * n for v in start]
-                for _ in range(12):
-                    for j, k in rng.sample(entries[target], len(entries[target])):
-                        best = max(table[k])
-                        table[j][k] = adjacency[j][k] - 1 + (1 if k == target else best)
+                table = one_by_one(adjacency, start, target, 12, rng)
                 wanted = exact.structure(adjacency, target)
                 failures += any(table[j] != wanted[j] for j in range(n) if j != target)
     return decide(
@@ -831,23 +831,8 @@ def residual(instance: Instance) -> float:
     """Distance of the table from ``A + R - 1`` after many sweeps: 0 by part (e)."""
     n, target = len(instance.adjacency), instance.target
     table = [[fmpq(v)] * n for v in instance.start]
-    for _ in range(50):
-        new = (
-            exact.bellman(instance.adjacency, table, target)
-            if instance.process
-            else exact.outcome_bellman(table, target)
-        )
-        if instance.forgotten:
-            j, k = instance.forgotten
-            new[j][k] = table[j][k]
-        table = new
-    goal = exact.structure(instance.adjacency, target)
-    return max(
-        as_float(fmpq(abs(table[j][k] - goal[j][k])))
-        for j in range(n)
-        if j != target
-        for k in range(n)
-    )
+    ends = swept(instance.adjacency, table, target, 50, instance.process, instance.forgotten)
+    return structure_error(instance.adjacency, ends, target)
 
 
 HYPOTHESES = tuple(
@@ -951,9 +936,8 @@ def walk_accuracy(graph, max_length: int, temperature: float) -> float:
     """
     table = action_values(graph.adjacency.astype(float), graph.reachability.astype(float))
     weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
-    came = arrivals(graph.adjacency, weights / weights.sum(-1, keepdims=True), max_length - 4).sum(
-        0
-    )
+    policy = weights / weights.sum(-1, keepdims=True)
+    came = arrivals(graph.adjacency, policy, max_length - 4).sum(0)
     targets, sources = np.nonzero(graph.reachability & ~np.eye(graph.n, dtype=bool))
     return float(came[targets, sources].mean())
 
