@@ -22,7 +22,7 @@ import baseline
 import numpy as np
 import torch
 
-from planlib import losses, metrics, models, rollout, study, task, train
+from planlib import losses, metrics, models, rollout, studies, study, task, train
 from planlib.models import Transformer, TransformerConfig
 
 ROUNDS, SECONDS = 3, 2.5
@@ -78,7 +78,7 @@ class Jobs:
     """The jobs of the table, ours and plain."""
 
     def __init__(self):
-        self.run = study.load_run(study.RunConfig())
+        self.run = study.load_run(studies.RunConfig())
         self.graph, self.split = self.run.task.graph, self.run.task.split
         self.data = torch.as_tensor(self.run.task.data)
         self.pairs = torch.as_tensor(self.split.train_pairs)
@@ -180,7 +180,7 @@ def table() -> None:
     )
 
     began = time.perf_counter()
-    fresh = study.train_run(study.RunConfig(), progress=False)
+    fresh = study.train_run(studies.RunConfig(), progress=False)
     seconds = time.perf_counter() - began
     print(
         f"training and measuring: {seconds:.1f} s (goal 30 for the training), "

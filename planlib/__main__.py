@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         "--where", choices=("here", "processes", "dask"), default="processes", help="who runs them"
     )
     runs.add_argument("--scheduler", help="address of a Dask scheduler (default: a local cluster)")
+    runs.add_argument("--only", metavar="KEY", help="one run of the study, by its key")
     runs.add_argument("--out", type=Path, help="folder for the records (default: runs)")
     return parser
 
@@ -126,9 +127,9 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from planlib import study
+    from planlib import studies, study
 
-    config = study.RunConfig(graph=options.graph, seed=options.seed)
+    config = studies.RunConfig(graph=options.graph, seed=options.seed)
     steps = {} if options.steps is None else {"steps": options.steps}
     folder = options.out or study.RUNS
     if options.method == "sft":
@@ -136,12 +137,14 @@ def _train(options: argparse.Namespace) -> int:
     elif options.method == "pg":
         named = {"batch_size": options.batch_size, "schedule": options.schedule}
         steps |= {name: value for name, value in named.items() if value is not None}
-        settings = dataclasses.replace(study.PG, kl_weight=options.kl_weight, **steps)
+        settings = dataclasses.replace(studies.PG, kl_weight=options.kl_weight, **steps)
         config = dataclasses.replace(config, pg=settings)
     elif options.method == "more-sft":
-        config = dataclasses.replace(config, more_sft=dataclasses.replace(study.MORE_SFT, **steps))
+        config = dataclasses.replace(
+            config, more_sft=dataclasses.replace(studies.MORE_SFT, **steps)
+        )
     else:
-        settings = dataclasses.replace(study.Q, reward=options.reward, **steps)
+        settings = dataclasses.replace(studies.Q, reward=options.reward, **steps)
         off_policy = {"off_policy": True} if options.off_policy else {}
         config = dataclasses.replace(config, q=settings, **off_policy)
     run = study.store_run(config, folder)
@@ -155,7 +158,7 @@ def _study(options: argparse.Namespace) -> int:
     folder = options.out or study.RUNS
     workers = {"jobs": options.jobs, "where": options.where, "scheduler": options.scheduler}
     try:
-        runs = study.run_study(options.name, folder, **workers)
+        runs = study.run_study(options.name, folder, only=options.only, **workers)
     except study.StudyError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return 1

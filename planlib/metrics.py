@@ -74,21 +74,27 @@ def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor
     )[:, : model.n]
 
 
-def row_entropy(model: nn.Module, targets: object, nodes: object) -> np.ndarray:
+def row_entropy(
+    model: nn.Module, targets: object, nodes: object, temperature: float = 1.0
+) -> np.ndarray:
     """Entropy of the next-node distribution in each (target, current), in nats: shape ``(m,)``."""
-    log_probs = next_node_logits(model, targets, nodes).double().log_softmax(-1)
+    log_probs = (next_node_logits(model, targets, nodes).double() / temperature).log_softmax(-1)
     return torch.special.entr(log_probs.exp()).sum(-1).numpy()
 
 
 def divergence_from_uniform(
-    model: nn.Module, graph: PlanningGraph, targets: object, nodes: object
+    model: nn.Module,
+    graph: PlanningGraph,
+    targets: object,
+    nodes: object,
+    temperature: float = 1.0,
 ) -> np.ndarray:
     """``KL(U_C || pi)`` in each (target, current), in nats: shape ``(m,)``.
 
     ``U_C`` is uniform over the correct next nodes; rows without any give NaN.
     """
     correct = torch.as_tensor(graph.correct_next(targets, nodes))
-    log_probs = next_node_logits(model, targets, nodes).double().log_softmax(-1)
+    log_probs = (next_node_logits(model, targets, nodes).double() / temperature).log_softmax(-1)
     size = correct.sum(-1)
     cross = -torch.where(correct, log_probs, 0.0).sum(-1) / size
     return (cross - size.log()).numpy()
@@ -131,6 +137,17 @@ def edge_ranks(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
     filled = np.where(np.isnan(scores), -np.inf, scores)
     ranks = (-filled).argsort(axis=1, kind="stable").argsort(axis=1) + 1
     return ranks[np.nonzero(adjacency)]
+
+
+def non_edges_above(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
+    """Number of non-edges of its row that score above each edge, in the order of ``nonzero``."""
+    ranks = edge_ranks(scores, adjacency)  # 1 is the highest
+    rows = np.nonzero(adjacency)[0]
+    order = np.lexsort((ranks, rows))
+    among_edges = np.empty(len(rows), dtype=int)
+    starts = np.searchsorted(rows, rows)  # rows come sorted
+    among_edges[order] = np.arange(len(rows)) - starts
+    return ranks - 1 - among_edges
 
 
 @torch.no_grad()

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
-import json
-import os
+import importlib.util
 import platform
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -27,170 +25,22 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from torch import nn
 from tqdm.auto import tqdm
 
-from planlib import metrics
+from planlib import metrics, store
 from planlib.evidence import versions
 from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.models import Transformer, TransformerConfig
-from planlib.task import Split, sft_dataset, split_pairs
+from planlib.rollout import sample
+from planlib.studies import STUDIES, RunConfig
+from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
 from planlib.train import (
-    PolicyGradientConfig,
-    QLearningConfig,
-    SFTConfig,
     load_model,
-    save_model,
     train_policy_gradient,
     train_q_learning,
     train_sft,
 )
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """One run of the book, named in full: SFT, and what may come after it.
-
-    Attributes
-    ----------
-    graph
-        Name of the graph, see :func:`planlib.graph.parse_graph`.
-    train_fraction
-        Share of the non-edge pairs that are training pairs; about 20% in the paper.
-    paths_per_pair
-        Random paths a training pair; 10 in the paper.
-    layers, heads, width, max_length
-        Size of the transformer, see :class:`planlib.models.TransformerConfig`.
-    sft
-        Trainer settings (our choice, see there).
-    seed
-        Of the split, the paths, the parameters and the batches.
-    pg, more_sft, q
-        A second stage from the SFT model, one of them: policy gradient on the training
-        pairs, more SFT on the same data, or Q-learning on the training pairs.
-    off_policy
-        Whether the SFT model generates the sequences of Q-learning.
-    """
-
-    graph: str = "er:n=100,p=0.15,acyclic,seed=0"
-    train_fraction: float = 0.2
-    paths_per_pair: int = 10
-    layers: int = 1
-    heads: int = 1
-    width: int = 120
-    max_length: int = 48
-    sft: SFTConfig = field(
-        default_factory=lambda: SFTConfig(steps=900, batch_size=512, learning_rate=2e-3)
-    )
-    seed: int = 0
-    pg: PolicyGradientConfig | None = None
-    more_sft: SFTConfig | None = None
-    q: QLearningConfig | None = None
-    off_policy: bool | None = None
-
-    def __post_init__(self):
-        stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
-        if len(stages) > 1:
-            raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
-        if self.off_policy and not self.q:
-            raise InputError("off_policy", "Q-learning as the second stage", "none")
-
-    @property
-    def base(self) -> RunConfig:
-        """The SFT run that the second stage starts from; the run itself without one."""
-        return replace(self, pg=None, more_sft=None, q=None, off_policy=None)
-
-    @property
-    def key(self) -> str:
-        """Identity of the run: the first 12 hex digits of the hash of its configuration."""
-        text = json.dumps(self.fields(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    def fields(self) -> dict:
-        """Return the configuration as plain data, without the stages that it lacks."""
-        return {k: v for k, v in json.loads(json.dumps(asdict(self))).items() if v is not None}
-
-    @property
-    def command(self) -> str:
-        """The command that makes the run, if what it does not name are the defaults."""
-        stage, settings = ("sft", self.sft)
-        if self.pg:
-            settings = self.pg
-            stage = f"pg --kl-weight {settings.kl_weight:g} --batch-size {settings.batch_size}"
-            stage += f" --schedule {settings.schedule}"
-        elif self.more_sft:
-            stage, settings = "more-sft", self.more_sft
-        elif self.q:
-            if self.q != replace(Q, reward=self.q.reward, steps=self.q.steps):
-                for name, configs in STUDIES.items():
-                    if self in configs:
-                        return f"python -m planlib study {name}"
-            stage, settings = f"q --reward {self.q.reward}", self.q
-            stage += " --off-policy" if self.off_policy else ""
-        return (
-            f"python -m planlib train {stage} --graph {self.graph} --seed {self.seed}"
-            f" --steps {settings.steps}"
-        )
-
-
-# Settings of the second stage (our choice): 600 updates of 512 sequences.
-PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_length=48)
-# Q-learning: the recipe that the chapters on Q-learning take apart.
-Q = QLearningConfig(
-    steps=1600, initial_scale=0.05, evaluate_every=100, checkpoint_every=200, max_length=32
-)
-# Off-policy the SFT model writes, four of five steps uniform; it needs more updates, and a calm end.
-Q_OFF = replace(Q, steps=2400, epsilon=0.8, temperature=1.0, schedule="cosine")
 READ_OUT = 0.05  # temperature at which action values are sampled
-MORE_SFT = SFTConfig(
-    steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
-)
-
-
-ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need longer paths
-CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
-BLOCKSWORLD = RunConfig(graph="blocksworld:4")
-SEEDS = range(5)
-OFF_POLICY_EPSILONS = (0.2, 0.8)
-# What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
-INGREDIENTS = {
-    "SFT logits unscaled": replace(Q, initial_scale=1.0),
-    "no target network": replace(Q, target_decay=0.0),
-    "neither": replace(Q, initial_scale=1.0, target_decay=0.0),
-    "learning rate 3e-3": replace(Q, learning_rate=3e-3),
-    "batches of 64": replace(Q, batch_size=64),
-    "temperature 1": replace(Q, temperature=1.0),
-    "no uniform exploration": replace(Q, epsilon=0.0),
-}
-
-
-def with_cycles(base: RunConfig, seed: int, scale: float) -> RunConfig:
-    """Q-learning with process reward on a graph with cycles, generation as long as the model reads."""
-    q = replace(Q, initial_scale=scale, max_length=base.max_length)
-    return replace(base, seed=seed, q=q)
-
-
-STUDIES: dict[str, tuple[RunConfig, ...]] = {
-    "q-seeds": tuple(replace(ACYCLIC, seed=s, q=Q) for s in SEEDS),
-    "q-off-policy": tuple(replace(ACYCLIC, seed=s, q=Q_OFF, off_policy=True) for s in SEEDS),
-    "q-exploration": (
-        *(
-            replace(ACYCLIC, q=replace(Q, temperature=1.0, epsilon=e), off_policy=True)
-            for e in OFF_POLICY_EPSILONS
-        ),
-        replace(ACYCLIC, q=replace(Q_OFF, steps=3200, schedule="constant"), off_policy=True),
-    ),
-    "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
-    "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
-    "q-cycles": (
-        *(
-            with_cycles(base, seed, Q.initial_scale)
-            for base in (CYCLIC, BLOCKSWORLD)
-            for seed in (0, 2)
-        ),
-        with_cycles(CYCLIC, 2, 1.0),
-    ),
-    "layers": (replace(ACYCLIC, seed=2, layers=2),),
-}
 
 
 @dataclass(frozen=True)
@@ -207,6 +57,17 @@ class Task:
         config = self.config
         return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
+    @cached_property
+    def rare_edges(self) -> np.ndarray:
+        """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
+        taken, n = np.zeros((self.graph.n, self.graph.n), dtype=int), self.graph.n
+        for at in range(PROMPT - 1, self.data.shape[1] - 1):
+            nodes, following = self.data[:, at], self.data[:, at + 1]
+            step = (nodes < n) & (following < n)
+            np.add.at(taken, (nodes[step], following[step]), 1)
+        counts = taken[np.nonzero(self.graph.adjacency)]
+        return counts <= np.quantile(counts, 0.1)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -217,6 +78,18 @@ class Run:
     model: nn.Module | None  # None where only the record was kept
     history: dict[str, list[float]]
     metrics: dict[str, float]
+
+
+# What a second stage records at each evaluation, for training and for test pairs: its name, its unit.
+FIGURES = {
+    "accuracy": "share of correct sampled sequences, two a pair",
+    "greedy": "share of correct greedy sequences",
+    "illegal_edge, wrong_end, no_end, too_long": "shares of failed samples, by the reason",
+    "length": "mean number of edges of the correct samples",
+    "distinct": "mean number of distinct correct paths among 100 samples, on 100 pairs drawn once",
+    "entropy": "mean entropy of the first step, nats",
+    "divergence": "mean KL(U_C || pi) of the first step, nats",
+}
 
 
 def make_task(config: RunConfig) -> Task:
@@ -296,7 +169,7 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     targets, nodes = np.nonzero(task.graph.reachability & ~np.eye(task.graph.n, dtype=bool))
     values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
     legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
-    figures = _sampled(model, task, seed, READ_OUT)
+    figures = _figures(model, task, seed, READ_OUT)
     for name, where in (
         ("feasible", legal & reaches),
         ("adjacent", legal & ~reaches),
@@ -309,18 +182,37 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     return figures
 
 
-def _sampled(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
-    """Sampled accuracy and distinct paths, the same along every second stage."""
+def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
+    """What every second stage records along its way, see the keys of :data:`FIGURES`."""
     figures, sampling = {}, {"temperature": temperature, "max_length": _limit(model, task)}
     for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
-        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
         generator = torch.Generator().manual_seed(seed)
-        figures[f"{name}_accuracy"] = metrics.accuracy(
-            model, task.graph, pairs, generator, samples=2, **sampling
+        tokens = sample(model, pairs, generator, samples=2, **sampling)
+        found = check_sequences(task.graph, tokens)
+        for reason in Outcome:
+            figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
+        figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
+        edges = (tokens.numpy() < task.graph.n).sum(1) - PROMPT  # (2m,)
+        right = found == Outcome.CORRECT
+        figures[f"{name}_length"] = float(edges[right].mean()) if right.any() else 0.0
+        figures[f"{name}_greedy"] = metrics.accuracy(
+            model, task.graph, pairs, generator, greedy=True, max_length=_limit(model, task)
         )
+        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
         figures[f"{name}_distinct"] = float(
             metrics.distinct_paths(model, task.graph, some, generator, **sampling).mean()
         )
+        at = (pairs[:, 1], pairs[:, 0], temperature)
+        figures[f"{name}_entropy"] = float(metrics.row_entropy(model, *at).mean())
+        figures[f"{name}_divergence"] = float(
+            metrics.divergence_from_uniform(model, task.graph, *at).mean()
+        )
+    scores = metrics.adjacency_scores(model)
+    read = metrics.best_threshold(scores, task.graph.adjacency)
+    figures["edge_precision"], figures["edge_recall"] = read["precision"], read["recall"]
+    above = metrics.non_edges_above(scores, task.graph.adjacency)
+    figures["non_edges_above"] = float(above.mean())
+    figures["non_edges_above_rare"] = float(above[task.rare_edges].mean())
     return figures
 
 
@@ -330,19 +222,14 @@ def _limit(model: nn.Module, task: Task) -> int:
 
 
 def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
-    """Figures along a second stage: sampled accuracy, distinct paths, divergence from uniform.
+    """Figures along a second stage (:data:`FIGURES`), and the mean mass on wrong next nodes.
 
-    Accuracy on all training (test) pairs, two samples each; distinct correct paths
-    among 100 samples on 100 pairs drawn once; the mean over the training prompts of
-    ``KL(U_C || pi)`` at the first step, in nats, and of the mass on wrong next nodes.
+    The mass is that of the first step, over the training prompts.
     """
-    figures = _sampled(model, task, seed)
+    figures = _figures(model, task, seed)
     sources, targets = task.split.train_pairs.T
     correct = torch.as_tensor(task.graph.correct_next(targets, sources))
     policy = metrics.next_node_logits(model, targets, sources).double().softmax(-1)
-    figures["divergence"] = float(
-        metrics.divergence_from_uniform(model, task.graph, targets, sources).mean()
-    )
     figures["wrong_mass"] = float((policy * ~correct).sum(-1).mean())
     return figures
 
@@ -376,14 +263,14 @@ def store_run(
     at a time makes a run; a second one waits, or without ``wait`` raises ``filelock.Timeout``.
     """
     place = Path(folder) / config.key
-    if (place / "record.json").exists():
+    if store.is_stored(place):
         return load_run(config, folder)
     parse_graph(config.graph)  # refused before anything is written
     locks = Path(folder) / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     # The system lets go of the lock when its process dies, however it dies.
     with FileLock(locks / config.key).acquire(timeout=-1 if wait else 0):
-        if (place / "record.json").exists():  # made while we waited
+        if store.is_stored(place):  # made while we waited
             return load_run(config, folder)
         if config != config.base:
             store_run(config.base, folder, progress=progress)
@@ -395,21 +282,15 @@ def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool)
     began = time.perf_counter()
     checkpoint = place / "checkpoint.safetensors"
     run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
-    place.mkdir(parents=True, exist_ok=True)
-    if keep_model:
-        save_model(run.model, place / "model.safetensors")
     record = {
         "config": config.fields(),
         "metrics": run.metrics,
-        "history": {k: [round(x, 6) for x in v] for k, v in run.history.items()},
         "seconds": round(time.perf_counter() - began, 1),
         "made": time.strftime("%Y-%m-%d"),
         "device": f"cpu, {platform.machine()}, {torch.get_num_threads()} threads",
         "versions": versions(),
-    } | ({} if keep_model else {"model": "not kept"})
-    new = place / "record.json.new"
-    new.write_text(json.dumps(record, indent=1) + "\n")
-    os.replace(new, place / "record.json")
+    }
+    store.write(place, record, run.history, run.model if keep_model else None)
     checkpoint.unlink(missing_ok=True)  # the finished model is enough from here on
     return run
 
@@ -420,22 +301,22 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
     Raises
     ------
     InputError
-        If it is missing (with the command that makes it) or its stored
-        configuration is another one.
-    CheckpointError
-        If its model cannot be read.
+        If it is missing, with the command that makes it.
+    RecordError
+        If it is cut short, altered, or its stored configuration is another one.
     """
     place = Path(folder) / config.key
     try:
-        record = json.loads((place / "record.json").read_text())
-    except (OSError, ValueError) as error:
+        record, history = store.read(place)
+    except OSError as error:
         wanted = f"a stored run (make it: {config.command})"
         raise InputError("config", wanted, place.name) from error
     if record["config"] != config.fields():
-        raise InputError("config", f"the configuration of {place.name}", "another one, stored")
-    kept = record.get("model") != "not kept"
-    model = load_model(place / "model.safetensors") if kept else None
-    return Run(config, make_task(config), model, record["history"], record["metrics"])
+        wanted = f"the configuration of {place.name}"
+        raise store.RecordError("config", wanted, "another one, stored")
+    kept = store.MODEL in record["files"]
+    model = load_model(place / store.MODEL) if kept else None
+    return Run(config, make_task(config), model, history, record["metrics"])
 
 
 def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, bool]]:
@@ -467,9 +348,10 @@ def run_study(
     jobs: int = 1,
     where: str = "processes",
     scheduler: str | None = None,
+    only: str | None = None,
     progress: bool = True,
 ) -> list[Run]:
-    """Make the missing runs of a study, and return them all.
+    """Make the missing runs of a study, and return them all (or the one asked for).
 
     Each run takes one thread, so the results do not depend on ``jobs`` or ``where``.
     Interrupted, by whatever means, it loses at most what the runs in hand did since their
@@ -484,11 +366,14 @@ def run_study(
         ``here`` (this process, one after the other), ``processes``, or ``dask``.
     scheduler
         Address of a Dask scheduler that sees the same folder; a local cluster if not given.
+    only
+        The key of one of its runs, or the beginning of it.
 
     Raises
     ------
     InputError
-        If there is no such study, ``jobs < 1`` or ``where`` is unknown.
+        If there is no such study or run, ``jobs < 1``, ``where`` is unknown, or
+        ``dask`` is asked for and not installed.
     StudyError
         If a worker died or a file could not be written.
     """
@@ -498,8 +383,19 @@ def run_study(
         raise InputError("jobs", "at least 1", jobs)
     if where not in ("here", "processes", "dask"):
         raise InputError("where", "'here', 'processes' or 'dask'", repr(where))
+    if where == "dask" and not importlib.util.find_spec("distributed"):
+        raise InputError("where", "the extra 'cluster' (pip install -e '.[cluster]')", "'dask'")
+    chosen = [c for c in STUDIES[name] if c.key.startswith(only or "")]
+    if not chosen:
+        raise InputError("only", f"a run of {name}", repr(only))
     folder = Path(folder)
-    cells = missing(name, folder)
+    cells = [c for c in missing(name, folder) if c in chosen]
+    if cells:
+        _make_cells(name, cells, folder, jobs, where, scheduler, progress)
+    return [load_run(config, folder) for config in chosen]
+
+
+def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
     with tqdm(total=len(cells), desc=name, disable=not progress) as bar:
         try:
             with _backend(where, jobs, scheduler) as parallel:
@@ -513,7 +409,6 @@ def run_study(
         except (OSError, TerminatedWorkerError) as error:
             left = f"{len(missing(name, folder))} of {len(STUDIES[name])} runs are missing"
             raise StudyError(f"{left}; call again to go on ({error})") from error
-    return [load_run(config, folder) for config in STUDIES[name]]
 
 
 @contextlib.contextmanager
@@ -537,8 +432,9 @@ def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        base = config == config.base  # small, and others may start from it
-        store_run(config, folder, keep_model=base, wait=wait, progress=False)
+        # Others start from a base, and a page reads the models of figure 1.
+        keep = config == config.base or config in STUDIES["figure1"]
+        store_run(config, folder, keep_model=keep, wait=wait, progress=False)
     except Timeout:
         return config, False
     finally:
@@ -548,4 +444,4 @@ def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]
 
 def missing(name: str, folder: Path = RUNS) -> list[RunConfig]:
     """Return the runs of a study that are not stored."""
-    return [c for c in STUDIES[name] if not (Path(folder) / c.key / "record.json").exists()]
+    return [c for c in STUDIES[name] if not store.is_stored(Path(folder) / c.key)]

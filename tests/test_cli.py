@@ -91,9 +91,9 @@ def test_list(capsys):
 
 @pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
 def test_train_prints_where_the_model_lies(method, tmp_path, capsys, monkeypatch):
-    from planlib import study, train
+    from planlib import studies, study, train
 
-    small = study.RunConfig(width=16, sft=train.SFTConfig(steps=20, batch_size=32))
+    small = studies.RunConfig(width=16, sft=train.SFTConfig(steps=20, batch_size=32))
     monkeypatch.setattr(study, "RunConfig", lambda **k: dataclasses.replace(small, **k))
     options = ["--graph", "er:n=12,p=0.4,acyclic,seed=1", "--steps", "5", "--out", str(tmp_path)]
     assert main(["train", method, *options, "--seed", "3"]) == 0

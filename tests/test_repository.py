@@ -28,7 +28,12 @@ ALLOWED = {
     "train": {"graph", "task", "models", "losses", "rollout"},
     "evidence": {"graph"},
     "plots": {"graph"},
-    "study": {"graph", "task", "models", "losses", "rollout", "metrics", "train", "evidence"},
+    "studies": {"graph", "train"},
+    "store": {"graph", "train"},
+    "study": {
+        *("graph", "task", "models", "losses", "rollout", "metrics"),
+        *("train", "studies", "store", "evidence"),
+    },
 }
 
 

@@ -1,12 +1,13 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
-from planlib import study
+from planlib import metrics, store, studies, study
 from planlib.graph import InputError
 from planlib.study import RunConfig
-from planlib.train import CheckpointError, PolicyGradientConfig, QLearningConfig, SFTConfig
+from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
 
 SMALL = RunConfig(
     graph="er:n=12,p=0.4,acyclic,seed=1",
@@ -21,11 +22,13 @@ def test_a_run_is_stored_loaded_and_checked(tmp_path):
     assert again.metrics == made.metrics
     assert all(agrees for _, _, agrees in study.recheck(again).values())
     assert sorted(p.name for p in (tmp_path / SMALL.key).iterdir()) == [
+        "curves.parquet",
         "model.safetensors",
         "record.json",
     ]
     record = json.loads((tmp_path / SMALL.key / "record.json").read_text())
-    assert {"config", "metrics", "history", "seconds", "device", "versions"} <= set(record)
+    assert {"config", "metrics", "files", "seconds", "device", "versions"} <= set(record)
+    assert again.history["loss"] == pytest.approx(made.history["loss"], abs=1e-6)
     before = (tmp_path / SMALL.key / "record.json").stat().st_mtime_ns
     study.store_run(SMALL, tmp_path, progress=False)  # nothing to do
     assert (tmp_path / SMALL.key / "record.json").stat().st_mtime_ns == before
@@ -45,19 +48,35 @@ def test_missing_altered_and_truncated_runs_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"python -m planlib train sft --graph er:n=12"):
         study.load_run(SMALL, tmp_path)
     study.store_run(SMALL, tmp_path, progress=False)
-    path = tmp_path / SMALL.key / "record.json"
+    place = tmp_path / SMALL.key
+    path = place / "record.json"
     text = path.read_text()
-    path.write_text(text.replace('"seed": 0', '"seed": 5'))
-    with pytest.raises(InputError, match="another one"):
-        study.load_run(SMALL, tmp_path)
-    path.write_text(text[:100])
-    with pytest.raises(InputError, match="stored run"):
-        study.load_run(SMALL, tmp_path)
+    for edited, reason in (
+        (text.replace('"seed": 0', '"seed": 5'), "an altered one"),
+        (text[:100], "cut short"),
+        ("[]", "cut short or edited"),
+        (text.replace('"sha256"', '"sha"'), "cut short or edited"),
+    ):
+        assert edited != text
+        path.write_text(edited)
+        with pytest.raises(store.RecordError, match=reason):
+            study.load_run(SMALL, tmp_path)
     path.write_text(text)
-    model = tmp_path / SMALL.key / "model.safetensors"
-    model.write_bytes(model.read_bytes()[:-100])
-    with pytest.raises(CheckpointError):
-        study.load_run(SMALL, tmp_path)
+    for name in ("model.safetensors", "curves.parquet"):
+        whole = (place / name).read_bytes()
+        for altered in (whole[:-100], whole[:40] + b"x" + whole[41:]):
+            (place / name).write_bytes(altered)
+            with pytest.raises(store.RecordError, match=f"{name}.*an altered one"):
+                study.load_run(SMALL, tmp_path)
+        (place / name).unlink()
+        with pytest.raises(store.RecordError, match=f"{name}.*none"):
+            study.load_run(SMALL, tmp_path)
+        (place / name).write_bytes(whole)
+    assert study.load_run(SMALL, tmp_path).metrics  # as it was
+    other = dataclasses.replace(SMALL, seed=1)
+    place.rename(tmp_path / other.key)  # a whole record, under another configuration's name
+    with pytest.raises(store.RecordError, match="another one, stored"):
+        study.load_run(other, tmp_path)
 
 
 def test_an_unknown_graph_stops_before_training(tmp_path):
@@ -75,9 +94,9 @@ def test_a_second_stage_starts_from_the_stored_base(tmp_path):
     run = study.store_run(config, tmp_path, progress=False)
     base = study.load_run(SMALL, tmp_path)  # made on the way
     assert run.history["evaluated_at"] == [0, 2, 4]
-    assert len(run.history["divergence"]) == 3 and len(run.history["accuracy"]) == 4
+    assert len(run.history["train_divergence"]) == 3 and len(run.history["accuracy"]) == 4
     start = study.curve(base.model, base.task, SMALL.seed)
-    assert run.history["divergence"][0] == pytest.approx(start["divergence"])
+    assert run.history["train_divergence"][0] == pytest.approx(start["train_divergence"])
     again = study.load_run(config, tmp_path)
     assert again.metrics == run.metrics
     assert all(agrees for _, _, agrees in study.recheck(again).values())
@@ -85,13 +104,13 @@ def test_a_second_stage_starts_from_the_stored_base(tmp_path):
 
 def test_more_sft_and_policy_gradient_exclude_each_other():
     with pytest.raises(InputError, match="one second stage"):
-        dataclasses.replace(SMALL, pg=study.PG, more_sft=study.MORE_SFT)
+        dataclasses.replace(SMALL, pg=studies.PG, more_sft=studies.MORE_SFT)
 
 
 def test_the_command_of_a_run_names_its_stage():
-    run = RunConfig(seed=2, pg=dataclasses.replace(study.PG, kl_weight=0.1, batch_size=2048))
+    run = RunConfig(seed=2, pg=dataclasses.replace(studies.PG, kl_weight=0.1, batch_size=2048))
     assert "train pg --kl-weight 0.1 --batch-size 2048 --schedule constant" in run.command
-    assert "train more-sft" in RunConfig(more_sft=study.MORE_SFT).command
+    assert "train more-sft" in RunConfig(more_sft=studies.MORE_SFT).command
 
 
 def test_q_learning_as_a_second_stage(tmp_path):
@@ -112,7 +131,7 @@ def test_q_learning_as_a_second_stage(tmp_path):
 def test_a_study_keeps_records_and_makes_what_is_missing(tmp_path, monkeypatch):
     q = QLearningConfig(steps=6, batch_size=16, evaluate_every=3)
     configs = tuple(dataclasses.replace(SMALL, seed=s, q=q) for s in (0, 1))
-    monkeypatch.setitem(study.STUDIES, "small", configs)
+    monkeypatch.setitem(studies.STUDIES, "small", configs)
     study.store_run(configs[0], tmp_path, progress=False)  # with its model
     assert study.missing("small", tmp_path) == [configs[1]]
     runs = study.run_study("small", tmp_path, progress=False)
@@ -120,18 +139,46 @@ def test_a_study_keeps_records_and_makes_what_is_missing(tmp_path, monkeypatch):
     again = [study.load_run(c, tmp_path) for c in configs]
     assert [r.model is None for r in again] == [False, True]
     assert [r.metrics for r in again] == [r.metrics for r in runs]
-    assert [p.name for p in (tmp_path / configs[1].key).iterdir()] == ["record.json"]
+    kept = sorted(p.name for p in (tmp_path / configs[1].key).iterdir())
+    assert kept == ["curves.parquet", "record.json"]
     with pytest.raises(InputError, match="model was kept"):
         study.recheck(again[1])
     # A second stage whose base kept no model makes the base again, and ends the same.
     place = tmp_path / configs[0].base.key
+    record, history = store.read(place)
     (place / "model.safetensors").unlink()
-    record = json.loads((place / "record.json").read_text())
-    (place / "record.json").write_text(json.dumps(record | {"model": "not kept"}))
+    store.write(place, record, history, None)
     (tmp_path / configs[1].key / "record.json").unlink()
     assert study.store_run(configs[1], tmp_path, progress=False).metrics == runs[1].metrics
     with pytest.raises(InputError, match="q-seeds"):
         study.run_study("figure99", tmp_path)
+
+
+def test_one_run_of_a_study_by_its_key(tmp_path, monkeypatch):
+    configs = tuple(dataclasses.replace(SMALL, seed=s) for s in (0, 1))
+    monkeypatch.setitem(studies.STUDIES, "small", configs)
+    command = configs[1].command.split()
+    assert command == f"python -m planlib study small --only {configs[1].key}".split()
+    (run,) = study.run_study("small", tmp_path, only=command[-1], progress=False)
+    assert run.config == configs[1] and study.missing("small", tmp_path) == [configs[0]]
+    with pytest.raises(InputError, match="only: expected a run of small"):
+        study.run_study("small", tmp_path, only="0" * 12)
+
+
+def test_figures_along_a_stage_add_up():
+    """Shares of one sampling sum to one, and a perfect read-out has no non-edge above an edge."""
+    run = study.train_run(SMALL, progress=False)
+    figures = study.curve(run.model, run.task, SMALL.seed)
+    for name in ("train", "test"):
+        reasons = ("accuracy", "illegal_edge", "wrong_end", "no_end", "too_long")
+        assert sum(figures[f"{name}_{r}"] for r in reasons) == pytest.approx(1)
+        assert figures[f"{name}_length"] >= 0 and figures[f"{name}_entropy"] > 0
+    edges = run.task.graph.adjacency
+    rare = run.task.rare_edges
+    assert rare.any() and len(rare) == edges.sum()
+    assert not metrics.non_edges_above(edges.astype(float), edges).any()
+    upside_down = metrics.non_edges_above(-edges.astype(float), edges)
+    assert (upside_down == len(edges) - edges.sum(1)[np.nonzero(edges)[0]]).all()
 
 
 def test_graphs_with_cycles_leave_out_empty_classes(tmp_path):

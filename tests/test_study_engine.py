@@ -16,14 +16,14 @@ from planlib.graph import InputError
 # A study of three runs that share a base, declared where the workers can import it.
 DECLARED = """
 import dataclasses, sys, pathlib
-from planlib import study
+from planlib import studies, study
 from planlib.train import QLearningConfig, SFTConfig
 
-base = study.RunConfig(
+base = studies.RunConfig(
     graph="er:n=12,p=0.4,acyclic,seed=1", width=16, sft=SFTConfig(steps=20, batch_size=32)
 )
 q = QLearningConfig(steps={steps}, batch_size=16, evaluate_every=20, checkpoint_every=10)
-study.STUDIES["small"] = tuple(
+studies.STUDIES["small"] = tuple(
     dataclasses.replace(base, q=dataclasses.replace(q, epsilon=e)) for e in (0.1, 0.2, 0.3)
 )
 folder = pathlib.Path(sys.argv[1])

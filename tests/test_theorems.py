@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from planlib import evidence, exact, losses, study, task, theorems
+from planlib import evidence, exact, losses, studies, study, task, theorems
 from planlib.evidence import RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
@@ -87,7 +87,7 @@ def test_three_nodes_never_break_the_linear_model():
 
 def test_stored_transformer_agrees_with_its_record():
     """The stored run, evaluated again; its greedy test accuracy is what the book says."""
-    checks = study.recheck(study.load_run(study.RunConfig()))
+    checks = study.recheck(study.load_run(studies.RunConfig()))
     assert all(agrees for _, _, agrees in checks.values()), checks
     assert checks["greedy_test"][1] >= 0.98
 
@@ -100,7 +100,7 @@ def test_stored_q_learning_agrees_with_its_record():
 
 
 def test_recheck_notices_another_model():
-    run = study.load_run(study.RunConfig())
+    run = study.load_run(studies.RunConfig())
     with torch.no_grad():
         run.model.head.weight.mul_(0.5)
     assert not all(agrees for _, _, agrees in study.recheck(run).values())

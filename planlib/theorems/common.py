@@ -17,7 +17,7 @@ from scipy import stats
 
 from planlib import exact, losses, task
 from planlib.models import TabularModel
-from planlib.study import MORE_SFT, PG, Q, RunConfig
+from planlib.studies import MORE_SFT, PG, Q, RunConfig
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ from planlib import exact, losses, metrics, task
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from planlib.study import PG, load_run
+from planlib.studies import PG
+from planlib.study import load_run
 from planlib.theorems.common import (
     CHECKED_RUN,
     STAGES,

@@ -38,7 +38,8 @@ from planlib import exact, metrics
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
-from planlib.study import PG, load_run
+from planlib.studies import PG
+from planlib.study import load_run
 from planlib.theorems.common import (
     STAGES,
     Hypothesis,

@@ -39,7 +39,8 @@ from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
 from planlib.rollout import sample
-from planlib.study import PG, load_run
+from planlib.studies import PG
+from planlib.study import load_run
 from planlib.task import Outcome, check_sequences
 from planlib.theorems import theorem_4_3
 from planlib.theorems.common import (

@@ -32,7 +32,8 @@ from planlib import exact
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import erdos_renyi
 from planlib.models import TabularModel
-from planlib.study import READ_OUT, Q, load_run
+from planlib.studies import Q
+from planlib.study import READ_OUT, load_run
 from planlib.theorems.common import OUTCOME, PROCESS, Hypothesis, as_float, swept
 from planlib.train import QLearningConfig, train_q_learning
 

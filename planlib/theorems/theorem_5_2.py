@@ -32,8 +32,9 @@ from planlib import exact
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import TabularModel
-from planlib.study import READ_OUT, STUDIES, Q, load_run
-from planlib.study import SEEDS as SEEDS_OF_RUNS
+from planlib.studies import SEEDS as SEEDS_OF_RUNS
+from planlib.studies import STUDIES, Q
+from planlib.study import READ_OUT, load_run
 from planlib.theorems.common import (
     OUTCOME,
     PROCESS,

@@ -43,7 +43,8 @@ from planlib import exact
 from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.models import TabularModel
-from planlib.study import CYCLIC, READ_OUT, Q, RunConfig, load_run, with_cycles
+from planlib.studies import CYCLIC, Q, RunConfig, with_cycles
+from planlib.study import READ_OUT, load_run
 from planlib.theorems.common import (
     Hypothesis,
     as_float,

@@ -1,0 +1,208 @@
+"""What is run: configurations, and the studies of the book as grids of them.
+
+A study is one entry of :data:`STUDIES`.  Add one, and ``python -m planlib study NAME``
+makes its runs; how is the business of :mod:`planlib.study`.
+
+Source: Wang et al., arXiv 2509.22613, section 5, for what is compared; "our choice"
+marks what the paper leaves open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, replace
+
+from planlib.graph import InputError
+from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run of the book, named in full: SFT, and what may come after it.
+
+    Attributes
+    ----------
+    graph
+        Name of the graph, see :func:`planlib.graph.parse_graph`.
+    train_fraction
+        Share of the non-edge pairs that are training pairs; about 20% in the paper.
+    paths_per_pair
+        Random paths a training pair; 10 in the paper.
+    layers, heads, width, max_length
+        Size of the transformer, see :class:`planlib.models.TransformerConfig`.
+    sft
+        Trainer settings (our choice, see there).
+    seed
+        Of the split, the paths, the parameters and the batches.
+    pg, more_sft, q
+        A second stage from the SFT model, one of them: policy gradient on the training
+        pairs, more SFT on the same data, or Q-learning on the training pairs.
+    off_policy
+        Whether the SFT model generates the sequences of Q-learning.
+    """
+
+    graph: str = "er:n=100,p=0.15,acyclic,seed=0"
+    train_fraction: float = 0.2
+    paths_per_pair: int = 10
+    layers: int = 1
+    heads: int = 1
+    width: int = 120
+    max_length: int = 48
+    sft: SFTConfig = field(
+        default_factory=lambda: SFTConfig(steps=900, batch_size=512, learning_rate=2e-3)
+    )
+    seed: int = 0
+    pg: PolicyGradientConfig | None = None
+    more_sft: SFTConfig | None = None
+    q: QLearningConfig | None = None
+    off_policy: bool | None = None
+
+    def __post_init__(self):
+        stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
+        if len(stages) > 1:
+            raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
+        if self.off_policy and not self.q:
+            raise InputError("off_policy", "Q-learning as the second stage", "none")
+
+    @property
+    def base(self) -> RunConfig:
+        """The SFT run that the second stage starts from; the run itself without one."""
+        return replace(self, pg=None, more_sft=None, q=None, off_policy=None)
+
+    @property
+    def key(self) -> str:
+        """Identity of the run: the first 12 hex digits of the hash of its configuration."""
+        text = json.dumps(self.fields(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def fields(self) -> dict:
+        """Return the configuration as plain data, without the stages that it lacks."""
+        return {k: v for k, v in json.loads(json.dumps(asdict(self))).items() if v is not None}
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run: that of its study, or ``train`` (other settings: defaults)."""
+        for name, configs in STUDIES.items():
+            if self in configs:
+                return f"python -m planlib study {name} --only {self.key}"
+        stage, settings = "sft", self.sft
+        if self.pg:
+            settings = self.pg
+            stage = f"pg --kl-weight {settings.kl_weight:g} --batch-size {settings.batch_size}"
+            stage += f" --schedule {settings.schedule}"
+        elif self.more_sft:
+            stage, settings = "more-sft", self.more_sft
+        elif self.q:
+            stage, settings = f"q --reward {self.q.reward}", self.q
+            stage += " --off-policy" if self.off_policy else ""
+        return (
+            f"python -m planlib train {stage} --graph {self.graph} --seed {self.seed}"
+            f" --steps {settings.steps}"
+        )
+
+
+# Settings of the second stage (our choice): 600 updates of 512 sequences.
+PG = PolicyGradientConfig(steps=600, learning_rate=3e-4, evaluate_every=50, max_length=48)
+# Q-learning: the recipe that the chapters on Q-learning take apart.
+Q = QLearningConfig(
+    steps=1600, initial_scale=0.05, evaluate_every=100, checkpoint_every=200, max_length=32
+)
+# Off-policy the SFT model writes, four of five steps uniform; it needs more updates, and a calm end.
+Q_OFF = replace(Q, steps=2400, epsilon=0.8, temperature=1.0, schedule="cosine")
+MORE_SFT = SFTConfig(
+    steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
+)
+
+
+ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need longer paths
+CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
+BLOCKSWORLD = RunConfig(graph="blocksworld:4")
+SEEDS = range(5)
+OFF_POLICY_EPSILONS = (0.2, 0.8)
+# What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
+INGREDIENTS = {
+    "SFT logits unscaled": replace(Q, initial_scale=1.0),
+    "no target network": replace(Q, target_decay=0.0),
+    "neither": replace(Q, initial_scale=1.0, target_decay=0.0),
+    "learning rate 3e-3": replace(Q, learning_rate=3e-3),
+    "batches of 64": replace(Q, batch_size=64),
+    "temperature 1": replace(Q, temperature=1.0),
+    "no uniform exploration": replace(Q, epsilon=0.0),
+}
+
+
+def with_cycles(base: RunConfig, seed: int, scale: float) -> RunConfig:
+    """Q-learning with process reward on a graph with cycles, generation as long as the model reads."""
+    q = replace(Q, initial_scale=scale, max_length=base.max_length)
+    return replace(base, seed=seed, q=q)
+
+
+KL_WEIGHTS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # lambda in figures 2a to 2d
+UPDATES = 1600  # of figure 2 (our choice): past the peak, one favourite path almost reached
+
+
+def after_sft(base: RunConfig, **settings) -> dict[str, RunConfig]:
+    """The methods of figure 2 from one SFT model: more SFT, and policy gradient with each lambda."""
+    common = {"steps": UPDATES, "evaluate_every": 100} | settings
+    weights = {f"PG, λ = {w:g}": replace(PG, kl_weight=w, **common) for w in KL_WEIGHTS}
+    return {"more SFT": replace(base, more_sft=replace(MORE_SFT, **common))} | {
+        name: replace(base, pg=pg) for name, pg in weights.items()
+    }
+
+
+def rewards_and_policies(base: RunConfig) -> dict[str, RunConfig]:
+    """The methods of figure 3 from one SFT model: Q-learning by reward and by who generates."""
+    if base.graph != ACYCLIC.graph:  # paths are as long as the model reads
+        longer = {"max_length": base.max_length}
+    else:
+        longer = {}
+    return {
+        f"{reward} reward, {'off' if off else 'on'}-policy": replace(
+            base,
+            q=replace(Q_OFF if off else Q, reward=reward, **longer),
+            **({"off_policy": True} if off else {}),
+        )
+        for reward in ("process", "outcome")
+        for off in (False, True)
+    }
+
+
+def over_seeds(methods, base: RunConfig) -> tuple[RunConfig, ...]:
+    """The grid methods x seeds, all of one seed together."""
+    return tuple(c for s in SEEDS for c in methods(replace(base, seed=s)).values())
+
+
+STUDIES: dict[str, tuple[RunConfig, ...]] = {
+    "figure1": (
+        replace(BLOCKSWORLD, seed=0),
+        after_sft(BLOCKSWORLD)["PG, λ = 0"],
+        rewards_and_policies(BLOCKSWORLD)["process reward, on-policy"],
+    ),
+    "figure2": over_seeds(after_sft, ACYCLIC),
+    "figure3": over_seeds(rewards_and_policies, ACYCLIC),
+    "figure2-blocksworld": over_seeds(after_sft, BLOCKSWORLD),
+    "figure3-blocksworld": over_seeds(rewards_and_policies, BLOCKSWORLD),
+    "figure2-cyclic": over_seeds(after_sft, CYCLIC),
+    "figure3-cyclic": over_seeds(rewards_and_policies, CYCLIC),
+    "q-seeds": tuple(replace(ACYCLIC, seed=s, q=Q) for s in SEEDS),
+    "q-off-policy": tuple(replace(ACYCLIC, seed=s, q=Q_OFF, off_policy=True) for s in SEEDS),
+    "q-exploration": (
+        *(
+            replace(ACYCLIC, q=replace(Q, temperature=1.0, epsilon=e), off_policy=True)
+            for e in OFF_POLICY_EPSILONS
+        ),
+        replace(ACYCLIC, q=replace(Q_OFF, steps=3200, schedule="constant"), off_policy=True),
+    ),
+    "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
+    "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
+    "q-cycles": (
+        *(
+            with_cycles(base, seed, Q.initial_scale)
+            for base in (CYCLIC, BLOCKSWORLD)
+            for seed in (0, 2)
+        ),
+        with_cycles(CYCLIC, 2, 1.0),
+    ),
+    "layers": (replace(ACYCLIC, seed=2, layers=2),),
+}
