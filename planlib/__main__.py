@@ -17,6 +17,7 @@ EXAMPLES = f"""examples:
   python -m planlib list                       every claim, its rung and its page
   python -m planlib verify 4.1                 recompute every check of Theorem 4.1
   python -m planlib verify 3.1 --rung exhaustive --json
+  python -m planlib verify figure2             the claims on a figure of the paper
   python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
   python -m planlib train pg --kl-weight 0.1 --seed 2
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
 
     verify = commands.add_parser("verify", help="recompute the checks of a theorem", **shape)
-    verify.add_argument("theorem", help=f"one of {', '.join(theorems.THEOREMS)}, or 'all'")
+    verify.add_argument("theorem", help=f"one of {', '.join(theorems.ALL)}, or 'all'")
     verify.add_argument("--rung", help=f"only this rung: {', '.join(RUNGS)}")
     verify.add_argument("--json", action="store_true", help="one JSON object a line")
     verify.add_argument("--small", action="store_true", help="the smallest size, as in the tests")
@@ -94,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _verify(options: argparse.Namespace) -> int:
     if options.record and (options.rung or options.small):
         raise InputError("--record", "whole theorems at full size", "--rung or --small beside it")
-    names = list(theorems.THEOREMS) if options.theorem == "all" else [options.theorem]
+    names = list(theorems.ALL) if options.theorem == "all" else [options.theorem]
     chosen = [(name, theorems.checks(name, options.rung)) for name in names]  # before any work
     records: list[Record] = []
     for name, checks in chosen:
@@ -113,10 +114,10 @@ def _json(record: Record) -> str:
 
 
 def _list(options: argparse.Namespace) -> int:
-    for theorem in theorems.THEOREMS:
+    for theorem in theorems.ALL:
         for check in theorems.checks(theorem):
             text = getattr(check, "title", None) or f"N/A: {check.reason}"
-            page = f"notebooks/theorem_{theorem.replace('.', '_')}.ipynb"
+            page = f"notebooks/{theorems.stem(theorem)}.ipynb"
             entry = {"claim": check.claim, "rung": check.rung, "title": text, "page": page}
             print(
                 json.dumps(entry, ensure_ascii=False)

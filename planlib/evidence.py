@@ -200,12 +200,10 @@ class Record:
 
     def line(self) -> str:
         """Write one line for people."""
+        of = f"Theorem {self.theorem}".replace("Theorem figure", "Figure ")
         if self.verdict == "N/A":
-            return f"Theorem {self.theorem} · {self.rung} · N/A · {self.scope}"
-        return (
-            f"Theorem {self.theorem} · {self.rung} · {self.verdict} · {self.figure}"
-            f" · control {self.control}"
-        )
+            return f"{of} · {self.rung} · N/A · {self.scope}"
+        return f"{of} · {self.rung} · {self.verdict} · {self.figure} · control {self.control}"
 
     def report(self, folder: Path = RECORDS) -> str:
         """Write several lines for a page: the verdict, what was covered, each control, the record."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import seaborn as sns
+from scipy import stats
 
 from planlib.graph import PlanningGraph
 
@@ -169,10 +170,55 @@ def _css(record) -> str:
     return {"PASS": "pass", "FAIL": "fail", "UNDECIDED": "undecided", "N/A": "na"}[_shown(record)]
 
 
-def matrix(records: Iterable, theorems: Mapping[str, str], rungs: Sequence[str]) -> str:
+def reported(records: Iterable, claims: Mapping[str, str]) -> str:
+    """Return the claims on a figure of the paper as HTML: what it reports, what we find, the verdict.
+
+    ``claims`` maps a claim to what the paper reports of it.  A claim of the paper is
+    reproduced if its check counts, and refuted if the check counts whose control it is
+    (named ``the paper: ...``).
+    """
+    rows = []
+    for r in records:
+        says = claims.get(r.claim, "")
+        if not r.counts:
+            word, css = ("undecided", "undecided") if r.verdict == "UNDECIDED" else ("FAIL", "fail")
+        elif not says:
+            word, css = "ours", "pass"
+        elif any(name.startswith("the paper:") for name in r.controls):
+            word, css = "not found", "fail"
+        else:
+            word, css = "reproduced", "pass"
+        rows.append(
+            f"<tr><td>{html.escape(says) or '–'}</td><td>{html.escape(r.title)}<br>"
+            f"<small>{html.escape(r.figure)}</small></td>"
+            f'<td><span class="verdict {css}">{word}</span></td></tr>'
+        )
+    return (
+        '<table class="status-card"><thead><tr><th>the paper reports</th><th>we find (mean over seeds 1 to 4, '
+        f"95% interval)</th><th>verdict</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def band(ax: plt.Axes, x: Sequence[float], lines: Sequence[Sequence[float]], **how) -> None:
+    """Draw the mean of several curves ``(seeds, m)`` and, shaded, its 95% interval (Student's t)."""
+    values = np.asarray(lines, dtype=float)
+    mean = values.mean(0)
+    (drawn,) = ax.plot(x, mean, **how)
+    if len(values) > 1:
+        half = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
+        ax.fill_between(x, mean - half, mean + half, color=drawn.get_color(), alpha=0.2, lw=0)
+
+
+def matrix(
+    records: Iterable,
+    theorems: Mapping[str, str],
+    rungs: Sequence[str],
+    page: Callable[[str], str],
+) -> str:
     """Return the verification matrix, theorem by rung, as HTML with a link a cell.
 
-    A cell shows the worst of its records; without any it is open.
+    A cell shows the worst of its records; without any it is open.  ``page`` names the
+    page of a theorem.
     """
     cells: dict[tuple[str, str], list] = {}
     for r in records:
@@ -188,12 +234,11 @@ def matrix(records: Iterable, theorems: Mapping[str, str], rungs: Sequence[str])
                 continue
             worst = min(found, key=lambda r: order.index(_shown(r)))
             text = MARKS[_shown(worst)] + (f" {len(found)}" if len(found) > 1 else "")
-            page = f"theorem_{theorem.replace('.', '_')}.html"
             note = html.escape(
                 "; ".join(f"{r.claim}: {_shown(r)}, {r.figure or r.scope}" for r in found)
             )
             row.append(
-                f'<td class="{_css(worst)}"><a href="{page}#{worst.cell}" title="{note}" '
+                f'<td class="{_css(worst)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '
                 f'aria-label="{theorem} {rung}: {note}">{text}</a></td>'
             )
         body.append(f"<tr>{''.join(row)}</tr>")

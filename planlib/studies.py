@@ -139,14 +139,14 @@ def with_cycles(base: RunConfig, seed: int, scale: float) -> RunConfig:
 
 
 KL_WEIGHTS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # lambda in figures 2a to 2d
-UPDATES = 1600  # of figure 2 (our choice): past the peak, one favourite path almost reached
+# Updates of figure 2 (our choice): until hardly more than a favourite path is left.
+FIGURE_2 = {"steps": 1600, "evaluate_every": 100}
 
 
-def after_sft(base: RunConfig, **settings) -> dict[str, RunConfig]:
+def after_sft(base: RunConfig) -> dict[str, RunConfig]:
     """The methods of figure 2 from one SFT model: more SFT, and policy gradient with each lambda."""
-    common = {"steps": UPDATES, "evaluate_every": 100} | settings
-    weights = {f"PG, λ = {w:g}": replace(PG, kl_weight=w, **common) for w in KL_WEIGHTS}
-    return {"more SFT": replace(base, more_sft=replace(MORE_SFT, **common))} | {
+    weights = {f"PG, λ = {w:g}": replace(PG, kl_weight=w, **FIGURE_2) for w in KL_WEIGHTS}
+    return {"more SFT": replace(base, more_sft=replace(MORE_SFT, **FIGURE_2))} | {
         name: replace(base, pg=pg) for name, pg in weights.items()
     }
 
@@ -168,18 +168,44 @@ def rewards_and_policies(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def other_settings(base: RunConfig) -> dict[str, RunConfig]:
+    """Policy gradient without KL and more SFT, one open setting changed at a time."""
+    pg, sft = after_sft(base)["PG, λ = 0"].pg, after_sft(base)["more SFT"].more_sft
+    faster = replace(sft, learning_rate=2e-3)
+    few_pairs, one_path = replace(base, train_fraction=0.05), replace(base, paths_per_pair=1)
+    short = replace(base, sft=replace(base.sft, steps=base.sft.steps // 4))
+    return {
+        "PG, learning rate 1e-4": replace(base, pg=replace(pg, learning_rate=1e-4)),
+        "PG, learning rate 1e-3": replace(base, pg=replace(pg, learning_rate=1e-3)),
+        "PG, batches of 128": replace(base, pg=replace(pg, batch_size=128)),
+        "PG, leave-one-out baseline": replace(base, pg=replace(pg, baseline="leave_one_out")),
+        "PG, 5% of the pairs": replace(few_pairs, pg=pg),
+        "PG, after a quarter of the SFT": replace(short, pg=pg),
+        "more SFT, learning rate 2e-3": replace(base, more_sft=faster),
+        "more SFT, 5% of the pairs": replace(few_pairs, more_sft=faster),
+        "more SFT, one path a pair": replace(one_path, more_sft=faster),
+    }
+
+
 def over_seeds(methods, base: RunConfig) -> tuple[RunConfig, ...]:
     """The grid methods x seeds, all of one seed together."""
     return tuple(c for s in SEEDS for c in methods(replace(base, seed=s)).values())
 
 
+# Yours: change a setting or add a line, `python -m planlib study mine`; "Run your own" draws it.
+MINE = {
+    "PG, λ = 0.03": replace(ACYCLIC, pg=replace(PG, kl_weight=0.03, **FIGURE_2)),
+}
+
 STUDIES: dict[str, tuple[RunConfig, ...]] = {
+    "mine": tuple(MINE.values()),
     "figure1": (
         replace(BLOCKSWORLD, seed=0),
         after_sft(BLOCKSWORLD)["PG, λ = 0"],
         rewards_and_policies(BLOCKSWORLD)["process reward, on-policy"],
     ),
     "figure2": over_seeds(after_sft, ACYCLIC),
+    "figure2-settings": tuple(other_settings(ACYCLIC).values()),
     "figure3": over_seeds(rewards_and_policies, ACYCLIC),
     "figure2-blocksworld": over_seeds(after_sft, BLOCKSWORLD),
     "figure3-blocksworld": over_seeds(rewards_and_policies, BLOCKSWORLD),
@@ -204,5 +230,9 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         ),
         with_cycles(CYCLIC, 2, 1.0),
     ),
-    "layers": (replace(ACYCLIC, seed=2, layers=2),),
+    "layers": tuple(
+        replace(ACYCLIC, seed=2, layers=2, **stage) for stage in ({}, {"pg": PG}, {"q": Q})
+    ),
 }
+# Second stages whose models pages read; of the others the record is kept, and of every SFT run its model.
+KEPT = STUDIES["figure1"] + STUDIES["layers"]

@@ -30,9 +30,10 @@ from planlib.evidence import versions
 from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.models import Transformer, TransformerConfig
 from planlib.rollout import sample
-from planlib.studies import STUDIES, RunConfig
+from planlib.studies import KEPT, STUDIES, RunConfig
 from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
 from planlib.train import (
+    History,
     load_model,
     train_policy_gradient,
     train_q_learning,
@@ -76,7 +77,7 @@ class Run:
     config: RunConfig
     task: Task
     model: nn.Module | None  # None where only the record was kept
-    history: dict[str, list[float]]
+    history: History
     metrics: dict[str, float]
 
 
@@ -295,15 +296,13 @@ def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool)
     return run
 
 
-def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
-    """Load a stored run; its model is None if only the record was kept.
+def load_record(config: RunConfig, folder: Path = RUNS) -> tuple[dict, History]:
+    """Return record and curves of a stored run, without its task and its model.
 
     Raises
     ------
-    InputError
-        If it is missing, with the command that makes it.
-    RecordError
-        If it is cut short, altered, or its stored configuration is another one.
+    InputError, RecordError
+        As :func:`load_run`.
     """
     place = Path(folder) / config.key
     try:
@@ -314,8 +313,22 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
     if record["config"] != config.fields():
         wanted = f"the configuration of {place.name}"
         raise store.RecordError("config", wanted, "another one, stored")
+    return record, history
+
+
+def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
+    """Load a stored run; its model is None if only the record was kept.
+
+    Raises
+    ------
+    InputError
+        If it is missing, with the command that makes it.
+    RecordError
+        If it is cut short, altered, or its stored configuration is another one.
+    """
+    record, history = load_record(config, folder)
     kept = store.MODEL in record["files"]
-    model = load_model(place / store.MODEL) if kept else None
+    model = load_model(Path(folder) / config.key / store.MODEL) if kept else None
     return Run(config, make_task(config), model, history, record["metrics"])
 
 
@@ -432,8 +445,7 @@ def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        # Others start from a base, and a page reads the models of figure 1.
-        keep = config == config.base or config in STUDIES["figure1"]
+        keep = config == config.base or config in KEPT  # others start from a base
         store_run(config, folder, keep_model=keep, wait=wait, progress=False)
     except Timeout:
         return config, False

@@ -15,7 +15,7 @@ import copy
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -220,6 +220,70 @@ def train_sft(
             total += loss.item()
         run.update(loss=total)
     return run.history
+
+
+def train_sft_together(
+    models: Sequence[nn.Module],
+    datas: Sequence[Tensor],
+    config: SFTConfig,
+    generators: Sequence[torch.Generator],
+    *,
+    progress: bool = True,
+) -> list[History]:
+    """Train several models of one shape at once, as one batch (``torch.func``).
+
+    Each model, changed in place, sees the batches that it would see alone, and ends as
+    :func:`train_sft` would end it, up to rounding.  Predictions are not shared between
+    like prefixes here, so on a processor this is the slower way; ``benchmarks/growth.py``
+    measures it.
+
+    Raises
+    ------
+    InputError
+        If the numbers of models, data and generators differ, or the models' shapes do.
+    """
+    if not len(models) == len(datas) == len(generators) >= 1:
+        counts = f"{len(models)} models, {len(datas)} data, {len(generators)} generators"
+        raise InputError("models", "as many models as data and generators", counts)
+    if any(model_spec(model) != model_spec(models[0]) for model in models):
+        raise InputError("models", "models of one shape", [model_spec(m) for m in models])
+    n = models[0].n
+    datas = [torch.as_tensor(data) for data in datas]
+    lengths = [(data != task.pad_token(n)).sum(1) for data in datas]
+    stacked = torch.func.stack_module_state(list(models))[0]  # each (M, *shape)
+    shell = copy.deepcopy(models[0]).to("meta")
+
+    def loss_of(parameters: dict[str, Tensor], tokens: Tensor, steps: Tensor) -> Tensor:
+        logits = torch.func.functional_call(shell, parameters, (tokens,))[:, :-1]  # (B, S, n+1)
+        chosen = tokens[:, 1:].clamp(max=n)[..., None]  # (B, S, 1)
+        log_probs = logits.log_softmax(-1).gather(-1, chosen)[..., 0]  # (B, S)
+        return losses.sft(log_probs * steps).mean()
+
+    gradients = torch.func.vmap(torch.func.grad_and_value(loss_of))
+    together = nn.ParameterList(stacked.values())
+    run = _Run(together, config, generators[0], None, None, progress)
+    histories = [{"loss": []} for _ in models]
+    for _ in run:
+        batches, longest = [], 0
+        for data, length, generator in zip(datas, lengths, generators, strict=True):
+            rows = torch.arange(len(data))
+            if config.batch_size < len(data):
+                rows = torch.randint(len(data), (config.batch_size,), generator=generator)
+            batches.append(data[rows])
+            longest = max(longest, int(length[rows].max()))
+        tokens = torch.stack([batch[:, :longest] for batch in batches])  # (M, B, L)
+        steps = torch.as_tensor(task.path_steps(tokens.flatten(0, 1), n)).view_as(tokens[..., 1:])
+        grads, values = gradients(stacked, tokens, steps)
+        for parameter, gradient in zip(together, grads.values(), strict=True):
+            parameter.grad = gradient
+        run.update(loss=values.mean().item())
+        for history, value in zip(histories, values.tolist(), strict=True):
+            history["loss"].append(value)
+    with torch.no_grad():
+        for name, values in stacked.items():
+            for model, value in zip(models, values, strict=True):
+                model.get_parameter(name).copy_(value)
+    return histories
 
 
 def train_policy_gradient(

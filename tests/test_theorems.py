@@ -15,6 +15,7 @@ from planlib.theorems.common import PROCESS, digraph_classes, is_acyclic
 
 ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]
+FIGURES = [c for t in theorems.FIGURES for c in theorems.checks(t)]
 HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.THEOREMS]
 
 
@@ -25,6 +26,17 @@ def test_check_passes_and_every_control_is_rejected(check):
     finding = check.measure(check.statement, "small")
     assert finding.verdict == "PASS", finding
     assert finding.figure and finding.scope
+
+
+@pytest.mark.parametrize("check", FIGURES, ids=lambda c: c.claim)
+def test_claims_on_figures_come_to_their_records(check):
+    """An undecided claim is a result as well; a control that is not rejected never is."""
+    (stored,) = [r for r in evidence.load(check.theorem) if r.claim == check.claim]
+    record = check.run("small")
+    assert record.agrees(stored) and record.figure == stored.figure
+    assert record.verdict == "UNDECIDED" or record.counts, record.line()
+    assert (stored.title, stored.cell) == (check.title, check.cell)
+    assert set(stored.controls) == set(check.mutations)
 
 
 @pytest.mark.parametrize("theorem", theorems.THEOREMS)

@@ -1,6 +1,7 @@
 """One file a theorem: hypotheses as predicates, the statement as a residual, its mutations.
 
-:data:`THEOREMS` names every theorem of the book, in its order.
+:data:`THEOREMS` names every theorem of the book, in its order, :data:`FIGURES` the
+figures of the paper, whose claims are checked in the same way.
 """
 
 from __future__ import annotations
@@ -23,18 +24,32 @@ THEOREMS = {
     "cycles": "Where 5.2 and 5.3 stop holding",
 }
 
+# The paper's figures: claims on stored runs, on the rung of transformers alone.
+FIGURES = {
+    "figure2": "More SFT and policy gradient, with and without KL",
+    "figure3": "Q-learning by reward and by who generates; the frontier",
+    "figure4": "The levels of the values",
+}
+ALL = THEOREMS | FIGURES
+
+
+def stem(theorem: str) -> str:
+    """Name of a theorem's (or a figure's) notebook, without its ending."""
+    name = theorem.replace(".", "_")
+    return name.replace("figure", "figure_") if theorem in FIGURES else f"theorem_{name}"
+
 
 def module(theorem: str) -> ModuleType:
-    """Return the file of a theorem.
+    """Return the file of a theorem, or of a figure.
 
     Raises
     ------
     InputError
         If the theorem is unknown.
     """
-    if theorem not in THEOREMS:
-        raise InputError("theorem", f"one of {', '.join(THEOREMS)}", repr(theorem))
-    return importlib.import_module(f"{__name__}.theorem_{theorem.replace('.', '_')}")
+    if theorem not in ALL:
+        raise InputError("theorem", f"one of {', '.join(ALL)}", repr(theorem))
+    return importlib.import_module(f"{__name__}.{stem(theorem)}")
 
 
 def checks(theorem: str, rung: str | None = None) -> list[Check | NotApplicable]:

@@ -1,0 +1,106 @@
+"""What the claims on the paper's figures share: differences between stored runs, over seeds.
+
+A claim is a difference of one recorded series between two methods of a figure, or two
+moments of one method, with the margin that it must exceed on every plausible mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from planlib.evidence import Check, Finding, decide
+from planlib.graph import InputError
+from planlib.studies import SEEDS, RunConfig
+from planlib.study import load_record
+from planlib.theorems.common import interval
+
+LAST = (-3, None)  # the end of a curve: the mean of its last three evaluations
+FIRST = (0, 1)  # the model that the second stage starts from
+
+
+@dataclass(frozen=True)
+class Point:
+    """One figure: the mean of ``series`` over the evaluations ``at``, of the best of some methods."""
+
+    method: str | tuple[str, ...]
+    series: str
+    at: tuple = LAST
+
+    def of(self, methods: dict[str, RunConfig]) -> float:
+        """Read the figure from the stored run of ``methods`` (one seed's)."""
+        names = [self.method] if isinstance(self.method, str) else self.method
+        curves = [load_record(methods[name])[1][self.series] for name in names]
+        return max(float(np.mean(curve[slice(*self.at)])) for curve in curves)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """``high - low`` (or ``high / low``) exceeds ``margin``, or stays below it when ``below``."""
+
+    high: Point
+    low: Point | None  # 0 if there is none
+    margin: float
+    ratio: bool = False
+    below: bool = False
+
+    def of(self, methods: dict[str, RunConfig]) -> float:
+        """The difference, or the ratio, for one seed."""
+        high = self.high.of(methods)
+        low = self.low.of(methods) if self.low else 0.0
+        return high / low if self.ratio else high - low
+
+
+def by_seed(
+    methods: Callable[[RunConfig], dict[str, RunConfig]], base: RunConfig
+) -> list[dict[str, RunConfig]]:
+    """The methods of a figure from one base, a dictionary a seed."""
+    return [methods(replace(base, seed=seed)) for seed in SEEDS]
+
+
+def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> Finding:
+    """Decide a gap by the 95% interval of its mean over seeds 1 to 4; seed 0 set the margin.
+
+    Undecided if the interval holds the margin, or where runs are missing.
+    """
+    try:
+        values = [gap.of(methods) for methods in seeds[1:]]
+    except InputError as error:
+        return decide(None, str(error), what)
+    low, high = interval(values)
+    above, below = low > gap.margin, high < gap.margin
+    holds = (below if gap.below else above) if above or below else None
+    return decide(
+        holds,
+        f"{np.mean(values):.3f} in [{low:.3f}, {high:.3f}], {'below' if gap.below else 'above'} {gap.margin:g}",
+        f"{what}; {_words(gap)}; {len(values)} seeds, Student's t",
+    )
+
+
+def _words(gap: Gap) -> str:
+    def words(point: Point) -> str:
+        when = {LAST: " at the end", FIRST: " at the start"}
+        at = when.get(point.at, f" at evaluations {point.at[0]} to {(point.at[1] or 0) - 1}")
+        many = not isinstance(point.method, str)
+        return f"{point.series} of {'the best of ' if many else ''}{', '.join(point.method) if many else point.method}{at}"
+
+    if gap.low is None:
+        return words(gap.high)
+    return words(gap.high) + (" over " if gap.ratio else " minus ") + words(gap.low)
+
+
+def claim_on(figure: str, measure, claim: str, title: str, statement, mutations: dict) -> Check:
+    """One claim on a figure of the paper, on the rung of transformers."""
+    return Check(
+        claim=f"{figure}/{claim}",
+        rung="transformer",
+        title=title,
+        measure=measure,
+        statement=statement,
+        mutations=mutations,
+        source="stored",
+        seeds=tuple(SEEDS)[1:],
+        cell=f"verdicts-{figure}",
+    )
