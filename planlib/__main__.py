@@ -24,6 +24,7 @@ EXAMPLES = f"""examples:
   python -m planlib train q --reward outcome --seed 2
   python -m planlib study q-ingredients        make the runs of a study that are missing
   python -m planlib study q-seeds --jobs 2     the same, two at once
+  python -m planlib recheck --seed 7           train or evaluate three stored runs again
 
 exit status of verify: 0 all PASS or N/A, 1 a FAIL or a control that was not
 rejected, 2 UNDECIDED only, 64 bad usage.
@@ -75,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("--scheduler", help="address of a Dask scheduler (default: a local cluster)")
     runs.add_argument("--only", metavar="KEY", help="one run of the study, by its key")
     runs.add_argument("--out", type=Path, help="folder for the records (default: runs)")
+
+    again = commands.add_parser("recheck", help="re-check some of the stored runs", **shape)
+    again.add_argument("--count", type=int, default=3, help="how many (default: 3)")
+    again.add_argument("--seed", type=int, default=0, help="of the choice")
+    again.add_argument(
+        "--under", type=float, default=180, help="train runs again that took fewer seconds"
+    )
+    again.add_argument("--out", type=Path, help="folder of the runs (default: runs)")
     return parser
 
 
@@ -82,7 +91,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
     try:
-        commands = {"verify": _verify, "list": _list, "train": _train, "study": _study}
+        commands = {
+            "verify": _verify,
+            "list": _list,
+            "train": _train,
+            "study": _study,
+            "recheck": _recheck,
+        }
         return commands[options.command](options)
     except InputError as error:
         print(f"planlib: {error}", file=sys.stderr)
@@ -166,6 +181,20 @@ def _study(options: argparse.Namespace) -> int:
     for run in runs:
         _report(run.metrics, folder / run.config.key)
     return 0
+
+
+def _recheck(options: argparse.Namespace) -> int:
+    from planlib import study
+
+    folder, good = options.out or study.RUNS, True
+    for config, how, found in study.recheck_some(
+        options.count, options.seed, folder, under=options.under
+    ):
+        agrees = all(agrees for _, _, agrees in found.values())
+        good = good and agrees
+        figures = ", ".join(f"{k} {was:.3f} now {now:.3f}" for k, (was, now, _) in found.items())
+        print(f"{config.key} {how}: {'agrees' if agrees else 'DISAGREES'}, {figures}", flush=True)
+    return 0 if good else 1
 
 
 def _report(metrics: dict[str, float], place: Path) -> None:

@@ -80,6 +80,17 @@ class RunConfig:
         """Return the configuration as plain data, without the stages that it lacks."""
         return {k: v for k, v in json.loads(json.dumps(asdict(self))).items() if v is not None}
 
+    @classmethod
+    def of_fields(cls, fields: dict) -> RunConfig:
+        """Make the configuration that :meth:`fields` describes."""
+        kinds = {
+            "sft": SFTConfig,
+            "more_sft": SFTConfig,
+            "pg": PolicyGradientConfig,
+            "q": QLearningConfig,
+        }
+        return cls(**{k: kinds[k](**v) if k in kinds else v for k, v in fields.items()})
+
     @property
     def command(self) -> str:
         """The command that makes the run: that of its study, or ``train`` (other settings: defaults)."""

@@ -12,8 +12,10 @@ import contextlib
 import copy
 import importlib.util
 import platform
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -30,7 +32,7 @@ from planlib.evidence import versions
 from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.models import Transformer, TransformerConfig
 from planlib.rollout import sample
-from planlib.studies import KEPT, STUDIES, RunConfig
+from planlib.studies import KEPT, SEEDS, STUDIES, RunConfig
 from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
 from planlib.train import (
     History,
@@ -348,6 +350,62 @@ def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, 
     temperature = READ_OUT if run.config.q else 1.0
     now = measure(run.model, run.task, run.config.seed, temperature)
     return {k: (v, now[k], abs(v - now[k]) <= tolerance) for k, v in run.metrics.items()}
+
+
+def recompute(config: RunConfig, folder: Path = RUNS) -> dict[str, tuple[float, float, bool]]:
+    """Train a stored run again from scratch: ``{metric: (stored, now, agrees)}``.
+
+    Another processor rounds otherwise and ends elsewhere, as another seed would: what is
+    now must lie within three standard deviations of the stored seeds of the same run
+    (their 95% prediction interval, for five of them), or within 0.005 of their mean.
+
+    Raises
+    ------
+    InputError
+        If fewer than three seeds of the run are stored.
+    """
+    seeds = [replace(config, seed=s) for s in SEEDS]
+    seeds = [c for c in seeds if store.is_stored(Path(folder) / c.key)]
+    if len(seeds) < 3:
+        raise InputError("config", "a run of which three seeds are stored", f"{len(seeds)}")
+    metrics_of = [load_record(c, folder)[0]["metrics"] for c in seeds]
+    stored = load_record(config, folder)[0]["metrics"]
+    with tempfile.TemporaryDirectory() as fresh:
+        if config != config.base:
+            store_run(config.base, Path(fresh), progress=False)
+        now = train_run(config, folder=Path(fresh), progress=False).metrics
+    found = {}
+    for name, value in stored.items():
+        values = [m[name] for m in metrics_of]
+        reach = max(3 * float(np.std(values, ddof=1)), 0.005)
+        found[name] = (value, now[name], abs(now[name] - float(np.mean(values))) <= reach)
+    return found
+
+
+def recheck_some(
+    count: int, seed: int, folder: Path = RUNS, *, under: float = 180
+) -> Iterator[tuple[RunConfig, str, dict[str, tuple[float, float, bool]]]]:
+    """Re-check stored runs drawn with ``seed``: yields each with how it was done and what came out.
+
+    Runs that took less than ``under`` seconds are trained again (:func:`recompute`);
+    of longer ones the stored model is evaluated again (:func:`recheck`).  Runs that allow
+    neither are passed over.
+    """
+    records = sorted(p.parent for p in Path(folder).glob(f"*/{store.RECORD}"))
+    for index in np.random.default_rng(seed).permutation(len(records)):
+        if count <= 0:
+            return
+        record, _ = store.read(records[index])
+        config = RunConfig.of_fields(record["config"])
+        siblings = [replace(config, seed=s).key for s in SEEDS]
+        again = sum(store.is_stored(Path(folder) / key) for key in siblings) >= 3
+        if again and record["seconds"] < under:
+            yield config, "trained again", recompute(config, folder)
+        elif store.MODEL in record["files"]:
+            yield config, "evaluated again", recheck(load_run(config, folder))
+        else:
+            continue
+        count -= 1
 
 
 class StudyError(RuntimeError):

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -188,3 +189,37 @@ def test_graphs_with_cycles_leave_out_empty_classes(tmp_path):
     assert {"feasible_value", "reachable_value"} <= set(history)
     assert not {"adjacent_value", "neither_value"} & set(history)
     assert len(history["feasible_value"]) == len(history["evaluated_at"]) == 3
+
+
+def test_stored_runs_are_trained_or_evaluated_again(tmp_path):
+    configs = [dataclasses.replace(SMALL, seed=s) for s in range(3)]
+    for config in configs:
+        study.store_run(config, tmp_path, progress=False)
+        assert RunConfig.of_fields(config.fields()) == config
+    q = QLearningConfig(steps=2, batch_size=8)
+    longer = dataclasses.replace(SMALL, q=q)
+    study.store_run(longer, tmp_path, progress=False)
+    found = {c: (how, x) for c, how, x in study.recheck_some(9, 0, tmp_path)}
+    assert set(found) == {*configs, longer}
+    assert found[longer][0] == "evaluated again" and found[SMALL][0] == "trained again"
+    assert all(ok for _, x in found.values() for _, _, ok in x.values())
+    assert all(was == now for was, now, _ in found[SMALL][1].values())  # the same machine
+    for config in configs:  # the control: records that say too much
+        record, history = store.read(tmp_path / config.key)
+        record["metrics"] = {k: v + 0.5 + 0.01 * config.seed for k, v in record["metrics"].items()}
+        store.write(tmp_path / config.key, record, history, None)
+    assert not any(ok for _, _, ok in study.recompute(SMALL, tmp_path).values())
+    with pytest.raises(InputError, match="three seeds"):
+        study.recompute(longer, tmp_path)
+
+
+def test_some_of_the_books_runs_agree_with_their_records():
+    """Which ones changes with what is stored: one short run trained again, three models evaluated."""
+    stored = sorted(p.parent.name for p in study.RUNS.glob("*/record.json"))
+    seed = int(hashlib.sha256("".join(stored).encode()).hexdigest()[:8], 16)
+    bases = [dataclasses.replace(RunConfig(), seed=s) for s in studies.SEEDS]
+    found = study.recompute(bases[seed % len(bases)])
+    assert all(agrees for _, _, agrees in found.values()), (bases[seed % len(bases)].key, found)
+    for config, how, again in study.recheck_some(3, seed, under=0):
+        assert how == "evaluated again"
+        assert all(agrees for _, _, agrees in again.values()), (config.key, again)
