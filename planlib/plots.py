@@ -206,7 +206,7 @@ def band(ax: plt.Axes, x: Sequence[float], lines: Sequence[Sequence[float]], **h
     (drawn,) = ax.plot(x, mean, **how)
     if len(values) > 1:
         half = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
-        ax.fill_between(x, mean - half, mean + half, color=drawn.get_color(), alpha=0.2, lw=0)
+        ax.fill_between(x, mean - half, mean + half, color=drawn.get_color(), alpha=0.15, lw=0)
 
 
 def matrix(

@@ -246,4 +246,9 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     ),
 }
 # Second stages whose models pages read; of the others the record is kept, and of every SFT run its model.
-KEPT = STUDIES["figure1"] + STUDIES["layers"]
+KEPT = (
+    *STUDIES["figure1"],
+    *STUDIES["layers"],
+    replace(ACYCLIC, seed=2, q=Q),
+    replace(ACYCLIC, seed=2, q=replace(Q, reward="outcome")),
+)

@@ -26,6 +26,7 @@ THEOREMS = {
 
 # The paper's figures: claims on stored runs, on the rung of transformers alone.
 FIGURES = {
+    "figure1": "The graph read out of the logits",
     "figure2": "More SFT and policy gradient, with and without KL",
     "figure3": "Q-learning by reward and by who generates; the frontier",
     "figure4": "The levels of the values",

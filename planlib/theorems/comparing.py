@@ -32,8 +32,13 @@ class Point:
     def of(self, methods: dict[str, RunConfig]) -> float:
         """Read the figure from the stored run of ``methods`` (one seed's)."""
         names = [self.method] if isinstance(self.method, str) else self.method
-        curves = [load_record(methods[name])[1][self.series] for name in names]
-        return max(float(np.mean(curve[slice(*self.at)])) for curve in curves)
+        return max(self._of_one(methods[name]) for name in names)
+
+    def _of_one(self, config: RunConfig) -> float:
+        history = load_record(config)[1]
+        if self.series not in history:
+            raise InputError("series", f"one that {config.key} recorded", self.series)
+        return float(np.mean(history[self.series][slice(*self.at)]))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from planlib.theorems.comparing import Gap, Point, by_seed, claim_on, judge
 
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
 WEIGHTS = tuple(f"PG, λ = {w:g}" for w in KL_WEIGHTS)
-TEMPERATURES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)
+TEMPERATURES = (1.0, 0.8, 0.6, 0.4, 0.2)
 
 
 def everything(base: RunConfig) -> dict[str, RunConfig]:
@@ -39,6 +39,8 @@ def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
     Drawn as :func:`planlib.study.curve` draws them.
     """
     run = load_run(config)
+    if run.model is None:
+        raise InputError("config", "an SFT run whose model was kept", config.key)
     graph, pairs = run.task.graph, run.task.split.test_pairs
     some = pairs[np.random.default_rng(config.seed).permutation(len(pairs))[:100]]
     found = {}
