@@ -91,15 +91,53 @@ def test_list(capsys):
 
 @pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
 def test_train_prints_where_the_model_lies(method, tmp_path, capsys, monkeypatch):
-    from planlib import studies, study, train
+    from planlib import studies, train
 
     small = studies.RunConfig(width=16, sft=train.SFTConfig(steps=20, batch_size=32))
-    monkeypatch.setattr(study, "RunConfig", lambda **k: dataclasses.replace(small, **k))
+    monkeypatch.setattr(studies, "RunConfig", lambda **k: dataclasses.replace(small, **k))
     options = ["--graph", "er:n=12,p=0.4,acyclic,seed=1", "--steps", "5", "--out", str(tmp_path)]
     assert main(["train", method, *options, "--seed", "3"]) == 0
     figures, place = capsys.readouterr().out.strip().splitlines()[-2:]
     assert "greedy_test" in figures
     assert train.load_model(place).n == 12
+
+
+def test_a_study_one_of_its_runs_and_a_recheck(tmp_path, capsys, monkeypatch):
+    from planlib import studies, study, train
+
+    small = studies.RunConfig(
+        graph="er:n=12,p=0.4,acyclic,seed=1",
+        width=16,
+        sft=train.SFTConfig(steps=5, batch_size=32),
+    )
+    configs = tuple(dataclasses.replace(small, seed=s) for s in range(3))
+    monkeypatch.setitem(studies.STUDIES, "small", configs)
+    command = ["study", "small", "--where", "here", "--out", str(tmp_path)]
+    assert main([*command, "--only", configs[2].key[:6]]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / configs[2].key)
+    assert main(command) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    assert main([*command, "--only", "xyz"]) == 64
+    assert "a run of small" in capsys.readouterr().err
+    again = ["recheck", "--count", "2", "--seed", "1", "--out", str(tmp_path)]
+    assert main(again) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and all("trained again: agrees" in line for line in lines)
+    wrong = {"greedy_test": (0.9, 0.1, False)}
+    monkeypatch.setattr(study, "recompute", lambda *_: wrong)
+    assert main(again) == 1
+    assert "DISAGREES, greedy_test 0.900 now 0.100" in capsys.readouterr().out
+
+
+def test_dask_without_its_package_is_refused(tmp_path, capsys, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "distributed" else find(name)
+    )
+    assert main(["study", "mine", "--where", "dask", "--out", str(tmp_path)]) == 64
+    assert "pip install -e '.[cluster]'" in capsys.readouterr().err
 
 
 def test_as_a_program():

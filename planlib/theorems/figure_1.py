@@ -55,7 +55,7 @@ def against_sft(series: str, method: str, margin: float, **changes) -> Gap:
 REPORTED = {
     "figure1/sft": "SFT misses rare edges",
     "figure1/pg": "policy gradient repairs some of them",
-    "figure1/q-recall": "Q-learning is closest to the truth",
+    "figure1/q-recall": "Q-learning is closest to the truth (read at one threshold, averaged over targets)",
     "figure1/q-rare": "on rare edges as well",
 }
 
@@ -80,11 +80,12 @@ CHECKS = (
             )
         },
     ),
+    # Written first as the paper has it, this failed on seeds 1 to 4; the page says why.
     _check(
         "q-recall",
-        "At its best threshold Q-learning recalls more edges, by 0.1.",
-        against_sft("edge_recall", ON, 0.1),
-        {"policy gradient as well": against_sft("edge_recall", FREE, 0.1)},
+        "Averaged over all targets, at its best threshold, Q-learning recalls no more edges than SFT (to 0.05).",
+        against_sft("edge_recall", ON, 0.05, below=True),
+        {"the paper: it recalls more, by 0.1": against_sft("edge_recall", ON, 0.1)},
     ),
     _check(
         "q-rare",
