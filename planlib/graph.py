@@ -26,8 +26,11 @@ class InputError(ValueError):
     """
 
     def __init__(self, argument: str, expected: str, got: object):
-        self.argument = argument
+        self.argument, self.expected, self.got = argument, expected, got
         super().__init__(f"{argument}: expected {expected}, got {got}")
+
+    def __reduce__(self):
+        return type(self), (self.argument, self.expected, self.got)  # it crosses processes
 
 
 class GraphError(InputError):

@@ -183,7 +183,7 @@ def other_settings(base: RunConfig) -> dict[str, RunConfig]:
     """Policy gradient without KL and more SFT, one open setting changed at a time."""
     pg, sft = after_sft(base)["PG, λ = 0"].pg, after_sft(base)["more SFT"].more_sft
     faster = replace(sft, learning_rate=2e-3)
-    few_pairs, one_path = replace(base, train_fraction=0.05), replace(base, paths_per_pair=1)
+    few_pairs, few_paths = replace(base, train_fraction=0.05), replace(base, paths_per_pair=1)
     short = replace(base, sft=replace(base.sft, steps=base.sft.steps // 4))
     return {
         "PG, learning rate 1e-4": replace(base, pg=replace(pg, learning_rate=1e-4)),
@@ -191,11 +191,18 @@ def other_settings(base: RunConfig) -> dict[str, RunConfig]:
         "PG, batches of 128": replace(base, pg=replace(pg, batch_size=128)),
         "PG, leave-one-out baseline": replace(base, pg=replace(pg, baseline="leave_one_out")),
         "PG, 5% of the pairs": replace(few_pairs, pg=pg),
+        **one_path(base),
         "PG, after a quarter of the SFT": replace(short, pg=pg),
         "more SFT, learning rate 2e-3": replace(base, more_sft=faster),
         "more SFT, 5% of the pairs": replace(few_pairs, more_sft=faster),
-        "more SFT, one path a pair": replace(one_path, more_sft=faster),
+        "more SFT, one path a pair": replace(few_paths, more_sft=faster),
     }
+
+
+def one_path(base: RunConfig) -> dict[str, RunConfig]:
+    """Policy gradient without KL after SFT on one path a pair, which SFT knows by heart."""
+    few = replace(base, paths_per_pair=1)
+    return {"PG, one path a pair": after_sft(few)["PG, λ = 0"]}
 
 
 def over_seeds(methods, base: RunConfig) -> tuple[RunConfig, ...]:
@@ -217,6 +224,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     ),
     "figure2": over_seeds(after_sft, ACYCLIC),
     "figure2-settings": tuple(other_settings(ACYCLIC).values()),
+    "figure2-one-path": over_seeds(one_path, ACYCLIC),
     "figure3": over_seeds(rewards_and_policies, ACYCLIC),
     "figure2-blocksworld": over_seeds(after_sft, BLOCKSWORLD),
     "figure3-blocksworld": over_seeds(rewards_and_policies, BLOCKSWORLD),

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.externals.loky.process_executor import BrokenProcessPool
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -477,7 +477,7 @@ def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
                         held += [] if done else [config]
                         bar.update(done)
                     cells = held
-        except (OSError, TerminatedWorkerError) as error:
+        except (OSError, BrokenProcessPool) as error:
             left = f"{len(missing(name, folder))} of {len(STUDIES[name])} runs are missing"
             raise StudyError(f"{left}; call again to go on ({error})") from error
 

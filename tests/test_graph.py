@@ -1,3 +1,4 @@
+import copy
 import time
 
 import networkx as nx
@@ -151,3 +152,10 @@ def test_counting_on_a_cycle_needs_a_horizon():
         cycle.path_counts(0)
     with pytest.raises(GraphError, match="horizon"):
         cycle.path_counts(0, horizon=0)
+
+
+def test_errors_of_bad_input_cross_processes():
+    """A worker that refuses its input must not break the pool: the error is copied as pickle does."""
+    error = GraphError("adjacency", "a square matrix", "shape (2, 3)")
+    again = copy.copy(error)
+    assert type(again) is GraphError and str(again) == str(error) and again.argument == "adjacency"

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from planlib import study
+from planlib import store, study
 from planlib.graph import InputError
 
 # A study of three runs that share a base, declared where the workers can import it.
@@ -44,8 +44,8 @@ def records(folder):
     """What the runs came to, without what may differ: the time."""
     found = {}
     for path in sorted(folder.glob("*/record.json")):
-        record = json.loads(path.read_text())
-        found[path.parent.name] = (record["metrics"], record["history"])
+        record, history = store.read(path.parent)
+        found[path.parent.name] = (record["metrics"], history)
     return found
 
 
@@ -162,17 +162,37 @@ def test_a_dead_process_is_reported_and_nothing_is_lost(tmp_path, uninterrupted)
     assert records(folder) == uninterrupted
 
 
+def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrupted):
+    body = """
+    if __name__ == '__main__':
+        if folder.exists():
+            record = folder / base.key / "record.json"
+            record.write_text(record.read_text().replace('"greedy_test": ', '"greedy_test": 1'))
+        try:
+            main(where='processes', jobs=2)
+        except study.store.RecordError as error:
+            assert "an altered one" in str(error), error
+            sys.exit(3)
+    """
+    run = [*program(tmp_path, body), str(tmp_path / "runs")]
+    subprocess.run(run, check=True)
+    for path in (tmp_path / "runs").glob("*/record.json"):
+        if "q" in json.loads(path.read_text())["config"]:
+            path.unlink()  # the second stages are to be made again
+    assert subprocess.run(run).returncode == 3
+
+
 def test_a_full_disk_is_one_line_and_keeps_the_runs_before(tmp_path, uninterrupted):
     body = """
     import planlib.study as s
-    save, calls = s.os.replace, []
+    save, calls = s.store.os.replace, []
     def full(new, path):
         if str(path).endswith("record.json"):
             calls.append(path)
             if len(calls) == 3:
                 raise OSError(28, "No space left on device")
         return save(new, path)
-    s.os.replace = full
+    s.store.os.replace = full
     if __name__ == '__main__':
         try:
             main(where='here')

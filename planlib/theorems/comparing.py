@@ -79,7 +79,7 @@ def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> 
     holds = (below if gap.below else above) if above or below else None
     return decide(
         holds,
-        f"{np.mean(values):.3f} in [{low:.3f}, {high:.3f}], {'below' if gap.below else 'above'} {gap.margin:g}",
+        f"{np.mean(values):.3f} in [{low:.3f}, {high:.3f}], margin: {'below' if gap.below else 'above'} {gap.margin:g}",
         f"{what}; {_words(gap)}; {len(values)} seeds, Student's t",
     )
 

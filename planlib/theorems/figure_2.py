@@ -80,7 +80,7 @@ REPORTED = {
     "figure2/pg-rises": "2a: policy gradient raises test accuracy",
     "figure2/more-sft": "2a: continual SFT loses test accuracy",
     "figure2/late": "2a: without KL test accuracy falls again later",
-    "figure2/train": "2b: without KL training accuracy reaches 100% and stays",
+    "figure2/train": "2b: without KL training accuracy goes to 100% and stays",
     "figure2/capped": "2b: with KL training accuracy is capped",
     "figure2/diversity": "2c: without KL diversity keeps falling",
     "figure2/kept": "2d: a larger weight keeps more diversity",
