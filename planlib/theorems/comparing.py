@@ -23,10 +23,13 @@ FIRST = (0, 1)  # the model that the second stage starts from
 
 @dataclass(frozen=True)
 class Point:
-    """One figure: the mean of ``series`` over the evaluations ``at``, of the best of some methods."""
+    """One figure: the mean of ``series`` over the evaluations ``at``, of the best of some methods.
+
+    A pair of series stands for their difference.
+    """
 
     method: str | tuple[str, ...]
-    series: str
+    series: str | tuple[str, str]
     at: tuple = LAST
 
     def of(self, methods: dict[str, RunConfig]) -> float:
@@ -36,9 +39,11 @@ class Point:
 
     def _of_one(self, config: RunConfig) -> float:
         history = load_record(config)[1]
-        if self.series not in history:
+        names = (self.series,) if isinstance(self.series, str) else self.series
+        if not set(names) <= set(history):
             raise InputError("series", f"one that {config.key} recorded", self.series)
-        return float(np.mean(history[self.series][slice(*self.at)]))
+        means = [float(np.mean(history[name][slice(*self.at)])) for name in names]
+        return means[0] - sum(means[1:])
 
 
 @dataclass(frozen=True)
@@ -88,8 +93,9 @@ def _words(gap: Gap) -> str:
     def words(point: Point) -> str:
         when = {LAST: " at the end", FIRST: " at the start"}
         at = when.get(point.at, f" at evaluations {point.at[0]} to {(point.at[1] or 0) - 1}")
+        series = point.series if isinstance(point.series, str) else " less ".join(point.series)
         many = not isinstance(point.method, str)
-        return f"{point.series} of {'the best of ' if many else ''}{', '.join(point.method) if many else point.method}{at}"
+        return f"{series} of {'the best of ' if many else ''}{', '.join(point.method) if many else point.method}{at}"
 
     if gap.low is None:
         return words(gap.high)
