@@ -54,8 +54,8 @@ def against_sft(series: str, method: str, margin: float, **changes) -> Gap:
 # What the paper reports, by the claim that speaks of it; the others are ours.
 REPORTED = {
     "figure1/sft": "on Blocksworld: SFT misses rare edges",
-    "figure1/pg": "policy gradient repairs some of them",
-    "figure1/q-recall": "Q-learning is closest to the truth (read at one threshold, averaged over targets)",
+    "figure1/pg": "on Blocksworld: policy gradient repairs some of them",
+    "figure1/q-recall": "on Blocksworld: Q-learning is closest to the truth (read at one threshold, averaged over targets)",
     "figure1/q-rare": "on rare edges as well",
 }
 

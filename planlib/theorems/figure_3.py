@@ -119,7 +119,7 @@ CHECKS = (
         "off-policy",
         "Off-policy it ends above 0.95.",
         above(OFF, 0.95),
-        {"outcome reward as well": above(OUT_OFF, 0.95)},
+        {"outcome reward, on-policy, as well": above(OUT_ON, 0.95)},
     ),
     _check(
         "outcome",
