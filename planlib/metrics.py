@@ -74,6 +74,14 @@ def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor
     )[:, : model.n]
 
 
+def prompt_logits(model: nn.Module) -> np.ndarray:
+    """Logits ``f(i, j)[k]`` at every prompt, ``(n, n, n)``: target, current, next; zeros where ``i = j``."""
+    f = np.zeros((model.n,) * 3)
+    i, j = np.nonzero(~np.eye(model.n, dtype=bool))
+    f[i, j] = next_node_logits(model, i, j).double().numpy()
+    return f
+
+
 def row_entropy(
     model: nn.Module, targets: object, nodes: object, temperature: float = 1.0
 ) -> np.ndarray:
@@ -206,9 +214,7 @@ def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
     """Table of the mean logits of each (target, current); rows without any are those at the prompt."""
     n = model.n
     table = TabularModel(n)
-    f = np.zeros((n, n, n))
-    i, j = np.nonzero(~np.eye(n, dtype=bool))
-    f[i, j] = next_node_logits(model, i, j).double().numpy()
+    f = prompt_logits(model)
     means, _, first = _group_means(targets * n + nodes, logits)
     f[targets[first], nodes[first]] = means
     with torch.no_grad():

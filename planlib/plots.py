@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from scipy import stats
 
@@ -197,6 +198,13 @@ def reported(records: Iterable, claims: Mapping[str, str]) -> str:
         '<table class="status-card"><thead><tr><th>the paper reports</th><th>we find (mean over seeds 1 to 4, '
         f"95% interval)</th><th>verdict</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def table(rows: Sequence[Mapping], label: str) -> str:
+    """Return rows of a dict each as a table in HTML, which scrolls where it is too wide."""
+    shown = pd.DataFrame(rows).fillna("–").to_html(index=False, border=0)
+    shown = shown.replace("<table", f"<table aria-label='{html.escape(label)}'")
+    return f'<div tabindex="0" style="overflow-x:auto;white-space:nowrap">{shown}</div>'
 
 
 def band(ax: plt.Axes, x: Sequence[float], lines: Sequence[Sequence[float]], **how) -> None:

@@ -164,10 +164,8 @@ def after_sft(base: RunConfig) -> dict[str, RunConfig]:
 
 def rewards_and_policies(base: RunConfig) -> dict[str, RunConfig]:
     """The methods of figure 3 from one SFT model: Q-learning by reward and by who generates."""
-    if base.graph != ACYCLIC.graph:  # paths are as long as the model reads
-        longer = {"max_length": base.max_length}
-    else:
-        longer = {}
+    # With cycles, sequences are as long as the model reads.
+    longer = {} if base.graph == ACYCLIC.graph else {"max_length": base.max_length}
     return {
         f"{reward} reward, {'off' if off else 'on'}-policy": replace(
             base,

@@ -83,18 +83,6 @@ class Run:
     metrics: dict[str, float]
 
 
-# What a second stage records at each evaluation, for training and for test pairs: its name, its unit.
-FIGURES = {
-    "accuracy": "share of correct sampled sequences, two a pair",
-    "greedy": "share of correct greedy sequences",
-    "illegal_edge, wrong_end, no_end, too_long": "shares of failed samples, by the reason",
-    "length": "mean number of edges of the correct samples",
-    "distinct": "mean number of distinct correct paths among 100 samples, on 100 pairs drawn once",
-    "entropy": "mean entropy of the first step, nats",
-    "divergence": "mean KL(U_C || pi) of the first step, nats",
-}
-
-
 def make_task(config: RunConfig) -> Task:
     """Build graph and split of a configuration; its data are made when asked for."""
     graph = parse_graph(config.graph)
@@ -186,8 +174,8 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
 
 
 def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
-    """What every second stage records along its way, see the keys of :data:`FIGURES`."""
-    figures, sampling = {}, {"temperature": temperature, "max_length": _limit(model, task)}
+    """What every second stage records along its way, see :func:`curve`."""
+    figures, sampling = {}, {"temperature": temperature, "max_length": longest(task)}
     for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
         generator = torch.Generator().manual_seed(seed)
         tokens = sample(model, pairs, generator, samples=2, **sampling)
@@ -199,9 +187,9 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
         right = found == Outcome.CORRECT
         figures[f"{name}_length"] = float(edges[right].mean()) if right.any() else 0.0
         figures[f"{name}_greedy"] = metrics.accuracy(
-            model, task.graph, pairs, generator, greedy=True, max_length=_limit(model, task)
+            model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
-        some = pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
+        some = some_pairs(pairs, seed)
         figures[f"{name}_distinct"] = float(
             metrics.distinct_paths(model, task.graph, some, generator, **sampling).mean()
         )
@@ -216,18 +204,32 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
     above = metrics.non_edges_above(scores, task.graph.adjacency)
     figures["non_edges_above"] = float(above.mean())
     figures["non_edges_above_rare"] = float(above[task.rare_edges].mean())
+    figures["rare_hidden"] = float((above[task.rare_edges] > 0).mean())
     return figures
 
 
-def _limit(model: nn.Module, task: Task) -> int:
+def longest(task: Task) -> int:
     """Longest sequence in tokens: 32 is enough without cycles; with them all the model has."""
-    return 32 if task.graph.is_acyclic else model.config.max_length
+    return 32 if task.graph.is_acyclic else task.config.max_length
+
+
+def some_pairs(pairs: np.ndarray, seed: int) -> np.ndarray:
+    """The 100 pairs, drawn once a seed, on which distinct paths are counted."""
+    return pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
 
 
 def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
-    """Figures along a second stage (:data:`FIGURES`), and the mean mass on wrong next nodes.
+    """Figures along a second stage, each for training and for test pairs (``train_``, ``test_``).
 
-    The mass is that of the first step, over the training prompts.
+    ``accuracy`` and ``greedy``: shares of correct sequences, two samples a pair, and greedy;
+    ``illegal_edge``, ``wrong_end``, ``no_end``, ``too_long``: shares of failed samples;
+    ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
+    distinct correct paths among 100 samples (:func:`some_pairs`); ``entropy`` and
+    ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out
+    over all targets: ``edge_precision`` and ``edge_recall`` at the best threshold,
+    ``non_edges_above`` an edge and ``non_edges_above_rare`` a rare one, ``rare_hidden``, the
+    share of rare edges below a non-edge; and ``wrong_mass``, the mean mass on wrong next
+    nodes of the first step, over the training prompts.
     """
     figures = _figures(model, task, seed)
     sources, targets = task.split.train_pairs.T
@@ -247,7 +249,7 @@ def measure(model: nn.Module, task: Task, seed: int, temperature: float = 1.0) -
         ):
             generator = torch.Generator().manual_seed(seed)
             figures[f"{how}_{name}"] = metrics.accuracy(
-                model, task.graph, pairs, generator, max_length=_limit(model, task), **sampling
+                model, task.graph, pairs, generator, max_length=longest(task), **sampling
             )
     return figures
 
@@ -265,15 +267,14 @@ def store_run(
     Without ``keep_model`` the record alone is stored: curve, metrics, provenance.  One call
     at a time makes a run; a second one waits, or without ``wait`` raises ``filelock.Timeout``.
     """
-    place = Path(folder) / config.key
-    if store.is_stored(place):
+    if is_stored(config, folder):
         return load_run(config, folder)
     parse_graph(config.graph)  # refused before anything is written
     locks = Path(folder) / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
     # The system lets go of the lock when its process dies, however it dies.
     with FileLock(locks / config.key).acquire(timeout=-1 if wait else 0):
-        if store.is_stored(place):  # made while we waited
+        if is_stored(config, folder):  # made while we waited
             return load_run(config, folder)
         if config != config.base:
             store_run(config.base, folder, progress=progress)
@@ -296,6 +297,11 @@ def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool)
     store.write(place, record, run.history, run.model if keep_model else None)
     checkpoint.unlink(missing_ok=True)  # the finished model is enough from here on
     return run
+
+
+def is_stored(config: RunConfig, folder: Path = RUNS) -> bool:
+    """Whether the run of a configuration is stored."""
+    return store.is_stored(Path(folder) / config.key)
 
 
 def load_record(config: RunConfig, folder: Path = RUNS) -> tuple[dict, History]:
@@ -364,8 +370,7 @@ def recompute(config: RunConfig, folder: Path = RUNS) -> dict[str, tuple[float, 
     InputError
         If fewer than three seeds of the run are stored.
     """
-    seeds = [replace(config, seed=s) for s in SEEDS]
-    seeds = [c for c in seeds if store.is_stored(Path(folder) / c.key)]
+    seeds = _seeds_stored(config, folder)
     if len(seeds) < 3:
         raise InputError("config", "a run of which three seeds are stored", f"{len(seeds)}")
     metrics_of = [load_record(c, folder)[0]["metrics"] for c in seeds]
@@ -380,6 +385,10 @@ def recompute(config: RunConfig, folder: Path = RUNS) -> dict[str, tuple[float, 
         reach = max(3 * float(np.std(values, ddof=1)), 0.005)
         found[name] = (value, now[name], abs(now[name] - float(np.mean(values))) <= reach)
     return found
+
+
+def _seeds_stored(config: RunConfig, folder: Path) -> list[RunConfig]:
+    return [c for c in (replace(config, seed=s) for s in SEEDS) if is_stored(c, folder)]
 
 
 def recheck_some(
@@ -397,9 +406,7 @@ def recheck_some(
             return
         record, _ = store.read(records[index])
         config = RunConfig.of_fields(record["config"])
-        siblings = [replace(config, seed=s).key for s in SEEDS]
-        again = sum(store.is_stored(Path(folder) / key) for key in siblings) >= 3
-        if again and record["seconds"] < under:
+        if record["seconds"] < under and len(_seeds_stored(config, folder)) >= 3:
             yield config, "trained again", recompute(config, folder)
         elif store.MODEL in record["files"]:
             yield config, "evaluated again", recheck(load_run(config, folder))
@@ -514,4 +521,4 @@ def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]
 
 def missing(name: str, folder: Path = RUNS) -> list[RunConfig]:
     """Return the runs of a study that are not stored."""
-    return [c for c in STUDIES[name] if not store.is_stored(Path(folder) / c.key)]
+    return [c for c in STUDIES[name] if not is_stored(c, folder)]

@@ -14,7 +14,7 @@ import numpy as np
 from planlib.evidence import Check, Finding, decide
 from planlib.graph import InputError
 from planlib.studies import SEEDS, RunConfig
-from planlib.study import load_record
+from planlib.study import is_stored, load_record
 from planlib.theorems.common import interval
 
 LAST = (-3, None)  # the end of a curve: the mean of its last three evaluations
@@ -68,6 +68,18 @@ def by_seed(
 ) -> list[dict[str, RunConfig]]:
     """The methods of a figure from one base, a dictionary a seed."""
     return [methods(replace(base, seed=seed)) for seed in SEEDS]
+
+
+def curves(
+    seeds: list[dict[str, RunConfig]], method: str, series: str
+) -> tuple[list[float], list[list[float]]]:
+    """Where the stored runs of a method were evaluated, and their curves of ``series``, one a seed.
+
+    Runs that did not record the series are left out.
+    """
+    stored = (load_record(m[method])[1] for m in seeds if is_stored(m[method]))
+    found = [history for history in stored if series in history]
+    return (found[0]["evaluated_at"] if found else []), [h[series] for h in found]
 
 
 def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> Finding:

@@ -13,11 +13,12 @@ from functools import partial
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from planlib import exact, metrics
 from planlib.models import TabularModel
 from planlib.studies import ACYCLIC, FIGURE_2, RunConfig, after_sft, one_path
-from planlib.study import Run
+from planlib.study import Run, Task, longest
 from planlib.theorems.comparing import FIRST, Gap, Point, by_seed, claim_on, judge
 
 MIDDLE = (5, 8)  # evaluations at 500 to 700 updates
@@ -50,8 +51,7 @@ def limits(run: Run, pairs: np.ndarray) -> dict[str, dict[str, float]]:
     i, j = np.nonzero(~np.eye(n, dtype=bool))
     correct = np.zeros((n, n, n), dtype=bool)
     correct[i, j] = graph.correct_next(i, j)
-    base = np.zeros((n, n, n))
-    base[i, j] = metrics.next_node_logits(run.model, i, j).double().softmax(-1).numpy()
+    base = softmax(metrics.prompt_logits(run.model), axis=-1)
     seen = np.zeros((n, n, n))
     counts = exact.cooccurrence(tuple(row[2:][row[2:] < n].tolist()) for row in run.task.data)
     for (target, node), row in counts.items():
@@ -61,18 +61,20 @@ def limits(run: Run, pairs: np.ndarray) -> dict[str, dict[str, float]]:
         "base on correct steps": base * correct,
         "uniform": correct.astype(float),
     }
-    return {name: _sampled(TabularModel(n), graph, pairs, w) for name, w in weights.items()}
+    return {name: _sampled(w, run.task, pairs) for name, w in weights.items()}
 
 
-def _sampled(
-    table: TabularModel, graph, pairs: np.ndarray, weights: np.ndarray
-) -> dict[str, float]:
+def _sampled(weights: np.ndarray, task: Task, pairs: np.ndarray) -> dict[str, float]:
+    table, graph = TabularModel(task.graph.n), task.graph
     with torch.no_grad():
         table.f.copy_(torch.as_tensor(weights).clamp(min=1e-300).log())
-    draws = [torch.Generator().manual_seed(0) for _ in range(2)]
+
+    def draws():
+        return {"generator": torch.Generator().manual_seed(0), "max_length": longest(task)}
+
     return {
-        "accuracy": metrics.accuracy(table, graph, pairs, draws[0], samples=20),
-        "distinct": float(metrics.distinct_paths(table, graph, pairs, draws[1]).mean()),
+        "accuracy": metrics.accuracy(table, graph, pairs, samples=20, **draws()),
+        "distinct": float(metrics.distinct_paths(table, graph, pairs, **draws()).mean()),
     }
 
 

@@ -12,14 +12,13 @@ import functools
 from dataclasses import dataclass, replace
 from functools import partial
 
-import numpy as np
 import torch
 
 from planlib import metrics
 from planlib.evidence import Finding, decide
 from planlib.graph import InputError
 from planlib.studies import ACYCLIC, KL_WEIGHTS, SEEDS, RunConfig, after_sft, rewards_and_policies
-from planlib.study import load_run
+from planlib.study import load_run, longest, some_pairs
 from planlib.theorems.comparing import Gap, Point, by_seed, claim_on, judge
 
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
@@ -42,13 +41,13 @@ def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
     if run.model is None:
         raise InputError("config", "a run whose model was kept", config.key)
     graph, pairs = run.task.graph, run.task.split.test_pairs
-    some = pairs[np.random.default_rng(config.seed).permutation(len(pairs))[:100]]
+    some = some_pairs(pairs, config.seed)
     found = {}
     for temperature in TEMPERATURES:
         draws = {
             "generator": torch.Generator().manual_seed(config.seed),
             "temperature": temperature,
-            "max_length": 32 if graph.is_acyclic else config.max_length,
+            "max_length": longest(run.task),
         }
         right = metrics.accuracy(run.model, graph, pairs, samples=2, **draws)
         distinct = float(metrics.distinct_paths(run.model, graph, some, **draws).mean())
