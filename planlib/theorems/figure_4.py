@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from functools import partial
 
-from planlib.studies import ACYCLIC, rewards_and_policies
+from planlib.studies import ACYCLIC, BLOCKSWORLD, rewards_and_policies
 from planlib.theorems.comparing import Gap, Point, by_seed, claim_on, judge
+from planlib.theorems.figure_2 import MIDDLE
 from planlib.theorems.figure_3 import ON, OUT_ON
 
 _judged = partial(judge, by_seed(rewards_and_policies, ACYCLIC), "acyclic graph, process reward")
 _check = partial(claim_on, "figure4", _judged)
+_on_blocksworld = partial(judge, by_seed(rewards_and_policies, BLOCKSWORLD), "Blocksworld")
+_blocksworld = partial(claim_on, "figure4", _on_blocksworld)
 
 
 def level(series: str, margin: float, method: str = ON, **changes) -> Gap:
     """The mean of a class of values lies above ``margin`` at the end (or below it)."""
     return Gap(Point(method, series), None, margin, **changes)
+
+
+def legal_above_illegal(method: str) -> Gap:
+    """Where every node reaches every other, classes are two: legal (feasible) and illegal."""
+    return Gap(Point(method, ("feasible_value", "reachable_value")), None, 0.9)
 
 
 def apart(method: str) -> Gap:
@@ -75,5 +83,22 @@ CHECKS = (
         "It stays above -0.9: −1 is not reached.",
         level("neither_value", -0.9),
         {"the paper: it is -1, to 0.05": level("neither_value", -0.95, below=True)},
+    ),
+    # From theorem_cycles: legal minus illegal is 1, and in the end nothing else is told apart.
+    _blocksworld(
+        "blocksworld-legal",
+        "On Blocksworld legal next nodes end above illegal ones, by more than 0.9.",
+        legal_above_illegal(ON),
+        {"with outcome reward as well": legal_above_illegal(OUT_ON)},
+    ),
+    _blocksworld(
+        "blocksworld-meet",
+        "And there their standard deviation ends below 0.05: how far the target is, is forgotten.",
+        Gap(Point(ON, "feasible_spread"), None, 0.05, below=True),
+        {
+            "at 500 to 700 updates already": Gap(
+                Point(ON, "feasible_spread", MIDDLE), None, 0.05, below=True
+            )
+        },
     ),
 )
