@@ -14,6 +14,7 @@ import importlib.util
 import platform
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -474,7 +475,9 @@ def run_study(
 
 
 def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
-    with tqdm(total=len(cells), desc=name, disable=not progress) as bar:
+    with tqdm(total=len(cells), desc=name, disable=not progress) as bar, warnings.catch_warnings():
+        # Between two runs joblib replaces a worker that has grown, and warns of it.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         try:
             with _backend(where, jobs, scheduler) as parallel:
                 # What another call has in hand comes last, when it may be done.
