@@ -204,7 +204,6 @@ def table(rows: Sequence[Mapping], label: str) -> str:
     """Return rows of a dict each as a table in HTML, which scrolls where it is too wide."""
     shown = pd.DataFrame(rows).fillna("–").to_html(index=False, border=0)
     shown = shown.replace("<table", f"<table aria-label='{html.escape(label)}'")
-    shown = shown.replace(' style="text-align: right;"', "")  # heads stand over their columns
     return f'<div tabindex="0" style="overflow-x:auto;white-space:nowrap">{shown}</div>'
 
 
