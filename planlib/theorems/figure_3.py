@@ -208,6 +208,16 @@ CHECKS = (
         {"policy gradient as well": lost(FREE, 0.2, MIDDLE)},
     ),
     _blocksworld(
+        "blocksworld-off",
+        "Off-policy it ends less accurate than the SFT model as well, by more than 0.2.",
+        Gap(Point(SFT, "test_accuracy", FIRST), Point(OFF, "test_accuracy"), 0.2),
+        {
+            "more accurate": Gap(
+                Point(OFF, "test_accuracy"), Point(SFT, "test_accuracy", FIRST), 0.0
+            )
+        },
+    ),
+    _blocksworld(
         "blocksworld-outcome",
         "With outcome reward, on-policy, it ends below 0.05.",
         above(OUT_ON, 0.05, below=True),

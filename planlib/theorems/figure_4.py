@@ -25,9 +25,9 @@ def level(series: str, margin: float, method: str = ON, **changes) -> Gap:
     return Gap(Point(method, series), None, margin, **changes)
 
 
-def legal_above_illegal(method: str) -> Gap:
+def legal_above_illegal(margin: float) -> Gap:
     """Where every node reaches every other, classes are two: legal (feasible) and illegal."""
-    return Gap(Point(method, ("feasible_value", "reachable_value")), None, 0.9)
+    return Gap(Point(ON, ("feasible_value", "reachable_value")), None, margin)
 
 
 def apart(method: str) -> Gap:
@@ -88,8 +88,8 @@ CHECKS = (
     _blocksworld(
         "blocksworld-legal",
         "On Blocksworld legal next nodes end above illegal ones, by more than 0.9.",
-        legal_above_illegal(ON),
-        {"with outcome reward as well": legal_above_illegal(OUT_ON)},
+        legal_above_illegal(0.9),
+        {"by two, from 1 to -1": legal_above_illegal(1.9)},
     ),
     _blocksworld(
         "blocksworld-meet",
