@@ -240,11 +240,8 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
     "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
     "q-cycles": (
-        *(
-            with_cycles(base, seed, Q.initial_scale)
-            for base in (CYCLIC, BLOCKSWORLD)
-            for seed in (0, 2)
-        ),
+        *(with_cycles(CYCLIC, seed, Q.initial_scale) for seed in (0, 2)),
+        *(with_cycles(BLOCKSWORLD, seed, Q.initial_scale) for seed in SEEDS),
         with_cycles(CYCLIC, 2, 1.0),
     ),
     "layers": tuple(
