@@ -35,6 +35,7 @@ from planlib.theorems.figure_2 import FREE, MIDDLE, SFT
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
 WEIGHTS = tuple(f"PG, λ = {w:g}" for w in KL_WEIGHTS)
 TEMPERATURES = (1.0, 0.8, 0.6, 0.4, 0.2)
+STRONG = (0.98, 1.0)  # greedy test accuracy of an SFT model that errs by its sampling alone
 
 
 def everything(base: RunConfig) -> dict[str, RunConfig]:
@@ -68,11 +69,15 @@ def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
 
 @dataclass(frozen=True)
 class Cooled:
-    """The SFT model at some temperatures against the ends of some methods, at their own."""
+    """The SFT model at some temperatures against the ends of some methods, at their own.
+
+    Of the seeds whose SFT model has a greedy test accuracy inside ``greedy``.
+    """
 
     methods: tuple[str, ...] = WEIGHTS
     temperatures: tuple[float, ...] = TEMPERATURES
     base: RunConfig = ACYCLIC
+    greedy: tuple[float, float] = (0.0, 1.0)
 
 
 def _dominated(claim: Cooled, size: str) -> Finding:
@@ -81,10 +86,15 @@ def _dominated(claim: Cooled, size: str) -> Finding:
         f"SFT model at temperatures {', '.join(f'{t:g}' for t in claim.temperatures)} against the end of "
         f"{', '.join(claim.methods)}; point estimates, test pairs of {claim.base.graph}, seeds 1 to 4"
     )
+    low, high = claim.greedy
+    if claim.greedy != (0.0, 1.0):
+        what += f", greedy accuracy of the SFT model in [{low:g}, {high:g}]"
     count = total = 0
     try:
         for seed in SEEDS[1:]:
             base = replace(claim.base, seed=seed)
+            if not low <= Point(SFT, "test_greedy", FIRST).of(everything(base)) <= high:
+                continue
             cooled = tempered(base)
             for method in claim.methods:
                 end = [
@@ -97,7 +107,9 @@ def _dominated(claim: Cooled, size: str) -> Finding:
                 total += 1
     except InputError as error:
         return decide(None, str(error), what)
-    return decide(count == total, f"{count} of {total} (method, seed) dominated", what)
+    return decide(
+        count == total if total else None, f"{count} of {total} (method, seed) dominated", what
+    )
 
 
 _judged = partial(judge, by_seed(everything, ACYCLIC), "acyclic graph")
@@ -239,12 +251,17 @@ CHECKS = (
             )
         },
     ),
+    # Written for all seeds and weights, this failed (14 of 20): not where the SFT model errs by
+    # greedy decoding as well, and once at the largest weight.
     claim_on(
         "figure3",
         _dominated,
         "blocksworld-temperature",
-        "On Blocksworld as well some temperature of the SFT model beats policy gradient at temperature 1.",
-        Cooled(base=BLOCKSWORLD),
-        {"at temperature 1 as well": Cooled(temperatures=(1.0,), base=BLOCKSWORLD)},
+        "On Blocksworld some temperature of the SFT model beats policy gradient with λ up to 0.01 where that model is above 0.98 by greedy decoding.",
+        Cooled(WEIGHTS[:-1], base=BLOCKSWORLD, greedy=STRONG),
+        {
+            "where it is not, as well": Cooled(WEIGHTS[:-1], base=BLOCKSWORLD, greedy=(0.0, 0.98)),
+            "at temperature 1 as well": Cooled(WEIGHTS[:-1], (1.0,), BLOCKSWORLD, STRONG),
+        },
     ),
 )
