@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -112,6 +113,13 @@ def _words(gap: Gap) -> str:
     if gap.low is None:
         return words(gap.high)
     return words(gap.high) + (" over " if gap.ratio else " minus ") + words(gap.low)
+
+
+def claims_on(
+    figure: str, methods: Callable[[RunConfig], dict[str, RunConfig]], base: RunConfig, what: str
+) -> Callable[..., Check]:
+    """What makes the checks on one figure that are gaps between methods from one base."""
+    return partial(claim_on, figure, partial(judge, by_seed(methods, base), what))
 
 
 def claim_on(figure: str, measure, claim: str, title: str, statement, mutations: dict) -> Check:

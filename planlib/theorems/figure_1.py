@@ -8,10 +8,8 @@ Source: Wang et al., arXiv 2509.22613, figure 1.
 
 from __future__ import annotations
 
-from functools import partial
-
 from planlib.studies import ACYCLIC, BLOCKSWORLD
-from planlib.theorems.comparing import FIRST, LAST, Gap, Point, by_seed, claim_on, judge
+from planlib.theorems.comparing import FIRST, LAST, Gap, Point, claims_on
 from planlib.theorems.figure_2 import FREE, HELD
 from planlib.theorems.figure_3 import ON, everything
 
@@ -26,12 +24,8 @@ METHODS = {
 
 
 _WHAT = "read-out over all targets"
-_check = partial(
-    claim_on, "figure1", partial(judge, by_seed(everything, BLOCKSWORLD), f"Blocksworld, {_WHAT}")
-)
-_acyclic = partial(
-    claim_on, "figure1", partial(judge, by_seed(everything, ACYCLIC), f"acyclic graph, {_WHAT}")
-)
+_check = claims_on("figure1", everything, BLOCKSWORLD, f"Blocksworld, {_WHAT}")
+_acyclic = claims_on("figure1", everything, ACYCLIC, f"acyclic graph, {_WHAT}")
 
 
 def sft(series: str) -> Point:

@@ -11,7 +11,7 @@ Source: Wang et al., arXiv 2509.22613, figures 2a to 2d.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from planlib import exact, metrics
 from planlib.models import TabularModel
 from planlib.studies import ACYCLIC, BLOCKSWORLD, FIGURE_2, RunConfig, after_sft, one_path
 from planlib.study import Run, Task, longest
-from planlib.theorems.comparing import FIRST, Gap, Point, by_seed, claim_on, judge
+from planlib.theorems.comparing import FIRST, Gap, Point, claims_on
 
 MIDDLE = (5, 8)  # evaluations at 500 to 700 updates
 SFT, FREE, HELD = "more SFT", "PG, λ = 0", "PG, λ = 0.1"
@@ -48,28 +48,40 @@ def costs(method: str, margin: float, **changes) -> Gap:
     return Gap(Point(FREE, "test_accuracy"), Point(method, "test_accuracy"), margin, **changes)
 
 
-def limits(run: Run, pairs: np.ndarray) -> dict[str, dict[str, float]]:
+def _frequencies(run: Run) -> np.ndarray:
+    n = run.task.graph.n
+    seen = np.zeros((n, n, n))
+    counts = exact.cooccurrence(tuple(row[2:][row[2:] < n].tolist()) for row in run.task.data)
+    for (target, node), row in counts.items():
+        seen[target, node, list(row)] = list(row.values())
+    return seen
+
+
+def _uniform(run: Run) -> np.ndarray:
+    n = run.task.graph.n
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    correct = np.zeros((n, n, n))
+    correct[i, j] = run.task.graph.correct_next(i, j)
+    return correct
+
+
+def _base(run: Run) -> np.ndarray:
+    return softmax(metrics.prompt_logits(run.model), axis=-1) * _uniform(run)
+
+
+LIMITS = {"frequencies": _frequencies, "base on correct steps": _base, "uniform": _uniform}
+
+
+def limits(
+    run: Run, pairs: np.ndarray, names: Iterable[str] = tuple(LIMITS)
+) -> dict[str, dict[str, float]]:
     """Where the theorems send the model of an SFT run: tables, sampled on ``pairs``.
 
     ``frequencies`` of the training paths (Theorem 3.1, rows that they visit), the
     ``base on correct steps`` (Theorem 4.4 at success 1, the base read at the prompt), and
     ``uniform`` over correct steps; each with sampled accuracy and distinct paths of 100.
     """
-    graph, n = run.task.graph, run.task.graph.n
-    i, j = np.nonzero(~np.eye(n, dtype=bool))
-    correct = np.zeros((n, n, n), dtype=bool)
-    correct[i, j] = graph.correct_next(i, j)
-    base = softmax(metrics.prompt_logits(run.model), axis=-1)
-    seen = np.zeros((n, n, n))
-    counts = exact.cooccurrence(tuple(row[2:][row[2:] < n].tolist()) for row in run.task.data)
-    for (target, node), row in counts.items():
-        seen[target, node, list(row)] = list(row.values())
-    weights = {
-        "frequencies": seen,
-        "base on correct steps": base * correct,
-        "uniform": correct.astype(float),
-    }
-    return {name: _sampled(w, run.task, pairs) for name, w in weights.items()}
+    return {name: _sampled(LIMITS[name](run), run.task, pairs) for name in names}
 
 
 def _sampled(weights: np.ndarray, task: Task, pairs: np.ndarray) -> dict[str, float]:
@@ -91,12 +103,11 @@ def both(base: RunConfig) -> dict[str, RunConfig]:
     return after_sft(base) | one_path(base)
 
 
-_judged = partial(judge, by_seed(after_sft, ACYCLIC), f"acyclic graph, {FIGURE_2['steps']} updates")
-_check = partial(claim_on, "figure2", _judged)
-_on_blocksworld = partial(
-    judge, by_seed(after_sft, BLOCKSWORLD), f"Blocksworld, {FIGURE_2['steps']} updates"
+_check = claims_on("figure2", after_sft, ACYCLIC, f"acyclic graph, {FIGURE_2['steps']} updates")
+_one_path = claims_on("figure2", both, ACYCLIC, "acyclic graph")
+_blocksworld = claims_on(
+    "figure2", after_sft, BLOCKSWORLD, f"Blocksworld, {FIGURE_2['steps']} updates"
 )
-_blocksworld = partial(claim_on, "figure2", _on_blocksworld)
 
 
 # What the paper reports, by the claim that speaks of it; the others are ours.
@@ -110,8 +121,6 @@ REPORTED = {
     "figure2/kept": "2d: a larger weight keeps more diversity",
     "figure2/price": "2d: and costs accuracy",
 }
-
-_one_path = partial(judge, by_seed(both, ACYCLIC), "acyclic graph")
 
 CHECKS = (
     _check(
@@ -207,9 +216,7 @@ CHECKS = (
             "more SFT as well": rises("non_edges_above_rare", SFT, 1.0),
         },
     ),
-    claim_on(
-        "figure2",
-        _one_path,
+    _one_path(
         "one-path",
         "After SFT on one path a pair policy gradient raises greedy test accuracy, by more than 0.1.",
         rises("test_greedy", "PG, one path a pair", 0.1),

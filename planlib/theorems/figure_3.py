@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 
@@ -29,8 +28,8 @@ from planlib.studies import (
     rewards_and_policies,
 )
 from planlib.study import load_run, longest, some_pairs
-from planlib.theorems.comparing import FIRST, Gap, Point, by_seed, claim_on, judge
-from planlib.theorems.figure_2 import FREE, MIDDLE, SFT
+from planlib.theorems.comparing import FIRST, Gap, Point, claim_on, claims_on
+from planlib.theorems.figure_2 import FREE, MIDDLE, SFT, falls
 
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
 WEIGHTS = tuple(f"PG, λ = {w:g}" for w in KL_WEIGHTS)
@@ -67,6 +66,11 @@ def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
     return found
 
 
+def greedy_start(base: RunConfig) -> float:
+    """Greedy test accuracy of the SFT model that the methods start from."""
+    return Point(SFT, "test_greedy", FIRST).of(everything(base))
+
+
 @dataclass(frozen=True)
 class Cooled:
     """The SFT model at some temperatures against the ends of some methods, at their own.
@@ -93,7 +97,7 @@ def _dominated(claim: Cooled, size: str) -> Finding:
     try:
         for seed in SEEDS[1:]:
             base = replace(claim.base, seed=seed)
-            if not low <= Point(SFT, "test_greedy", FIRST).of(everything(base)) <= high:
+            if not low <= greedy_start(base) <= high:
                 continue
             cooled = tempered(base)
             for method in claim.methods:
@@ -112,15 +116,13 @@ def _dominated(claim: Cooled, size: str) -> Finding:
     )
 
 
-_judged = partial(judge, by_seed(everything, ACYCLIC), "acyclic graph")
-_check = partial(claim_on, "figure3", _judged)
-_on_blocksworld = partial(judge, by_seed(everything, BLOCKSWORLD), "Blocksworld")
-_blocksworld = partial(claim_on, "figure3", _on_blocksworld)
+_check = claims_on("figure3", everything, ACYCLIC, "acyclic graph")
+_blocksworld = claims_on("figure3", everything, BLOCKSWORLD, "Blocksworld")
 
 
-def lost(method: str, margin: float, since: tuple) -> Gap:
-    """Sampled test accuracy falls by more than ``margin`` until the end."""
-    return Gap(Point(method, "test_accuracy", since), Point(method, "test_accuracy"), margin)
+def below_sft(method: str, margin: float) -> Gap:
+    """Sampled test accuracy of ``method`` ends below that of the SFT model."""
+    return Gap(Point(SFT, "test_accuracy", FIRST), Point(method, "test_accuracy"), margin)
 
 
 def above(method: str | tuple, margin: float, **changes) -> Gap:
@@ -203,26 +205,24 @@ CHECKS = (
     _blocksworld(
         "blocksworld-process",
         "But it ends less accurate than the SFT model, by more than 0.3.",
-        Gap(Point(SFT, "test_accuracy", FIRST), Point(ON, "test_accuracy"), 0.3),
+        below_sft(ON, 0.3),
         {
             "more accurate": Gap(
                 Point(ON, "test_accuracy"), Point(SFT, "test_accuracy", FIRST), 0.0
             ),
-            "policy gradient as well": Gap(
-                Point(SFT, "test_accuracy", FIRST), Point(FREE, "test_accuracy"), 0.3
-            ),
+            "policy gradient as well": below_sft(FREE, 0.3),
         },
     ),
     _blocksworld(
         "blocksworld-early",
         "And less accurate than it was itself at 500 to 700 updates, by more than 0.2.",
-        lost(ON, 0.2, MIDDLE),
-        {"policy gradient as well": lost(FREE, 0.2, MIDDLE)},
+        falls("test_accuracy", ON, 0.2, MIDDLE),
+        {"policy gradient as well": falls("test_accuracy", FREE, 0.2, MIDDLE)},
     ),
     _blocksworld(
         "blocksworld-off",
         "Off-policy it ends less accurate than the SFT model as well, by more than 0.2.",
-        Gap(Point(SFT, "test_accuracy", FIRST), Point(OFF, "test_accuracy"), 0.2),
+        below_sft(OFF, 0.2),
         {
             "more accurate": Gap(
                 Point(OFF, "test_accuracy"), Point(SFT, "test_accuracy", FIRST), 0.0

@@ -7,16 +7,12 @@ Source: Wang et al., arXiv 2509.22613, figure 4.
 
 from __future__ import annotations
 
-from functools import partial
-
 from planlib.studies import ACYCLIC, BLOCKSWORLD, rewards_and_policies
-from planlib.theorems.comparing import FIRST, Gap, Point, by_seed, claim_on, judge
+from planlib.theorems.comparing import FIRST, Gap, Point, claims_on
 from planlib.theorems.figure_3 import ON, OUT_ON
 
-_judged = partial(judge, by_seed(rewards_and_policies, ACYCLIC), "acyclic graph, process reward")
-_check = partial(claim_on, "figure4", _judged)
-_on_blocksworld = partial(judge, by_seed(rewards_and_policies, BLOCKSWORLD), "Blocksworld")
-_blocksworld = partial(claim_on, "figure4", _on_blocksworld)
+_check = claims_on("figure4", rewards_and_policies, ACYCLIC, "acyclic graph, process reward")
+_blocksworld = claims_on("figure4", rewards_and_policies, BLOCKSWORLD, "Blocksworld")
 
 
 def level(series: str, margin: float, method: str = ON, **changes) -> Gap:
