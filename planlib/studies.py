@@ -177,6 +177,12 @@ def rewards_and_policies(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def with_discount(base: RunConfig, discount: float = 0.9) -> dict[str, RunConfig]:
+    """Q-learning with process reward, on-policy, that discounts: ours, for graphs with cycles."""
+    plain = rewards_and_policies(base)["process reward, on-policy"]
+    return {f"discount {discount:g}": replace(plain, q=replace(plain.q, discount=discount))}
+
+
 def other_settings(base: RunConfig) -> dict[str, RunConfig]:
     """Policy gradient without KL and more SFT, one open setting changed at a time."""
     pg, sft = after_sft(base)["PG, λ = 0"].pg, after_sft(base)["more SFT"].more_sft
@@ -239,6 +245,10 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     ),
     "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
     "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
+    "discount": (
+        *over_seeds(with_discount, BLOCKSWORLD),
+        *with_discount(BLOCKSWORLD, 0.95).values(),
+    ),
     "q-cycles": (
         *(with_cycles(CYCLIC, seed, Q.initial_scale) for seed in (0, 2)),
         *(with_cycles(BLOCKSWORLD, seed, Q.initial_scale) for seed in SEEDS),

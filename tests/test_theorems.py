@@ -185,6 +185,28 @@ def test_fast_sweeps_and_arrivals_agree_with_exact():
                 assert came[:, target, source].sum() == pytest.approx(by_time[6][source])
 
 
+def test_a_cold_value_policy_walks_feasibly_or_with_a_discount_shortest_paths():
+    cycles = theorems.module("cycles")
+    graph = erdos_renyi(6, 0.4, acyclic=False, seed=3)
+    rows = graph.adjacency.astype(int).tolist()
+    walk = cycles.value_policy(graph, 0.001)
+    short = cycles.value_policy(graph, 0.001, discount=0.9)
+    longer = 0
+    for target in range(6):
+        away = exact.distances(rows, target)
+        for node in range(6):
+            if node == target or away[node] is None:
+                continue
+            feasible = [k for k in range(6) if rows[node][k] and away[k] is not None]
+            nearest = [k for k in feasible if away[k] == away[node] - 1]
+            assert walk[target, node, feasible] == pytest.approx(1 / len(feasible))
+            assert short[target, node, nearest] == pytest.approx(1 / len(nearest))
+            longer += len(feasible) - len(nearest)
+    assert longer  # the two policies differ
+    assert cycles.walk_accuracy(graph, 12, 0.001, 0.9) == pytest.approx(1)
+    assert cycles.walk_accuracy(graph, 12, 0.001) < 0.99
+
+
 def test_semi_gradient_is_the_trainers():
     """A full semi-gradient step of 5.3 against autograd through the model and the loss."""
     module = theorems.module("5.3")

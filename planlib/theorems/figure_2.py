@@ -11,8 +11,6 @@ Source: Wang et al., arXiv 2509.22613, figures 2a to 2d.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import torch
 from scipy.special import softmax
@@ -72,19 +70,18 @@ def _base(run: Run) -> np.ndarray:
 LIMITS = {"frequencies": _frequencies, "base on correct steps": _base, "uniform": _uniform}
 
 
-def limits(
-    run: Run, pairs: np.ndarray, names: Iterable[str] = tuple(LIMITS)
-) -> dict[str, dict[str, float]]:
+def limits(run: Run, pairs: np.ndarray) -> dict[str, dict[str, float]]:
     """Where the theorems send the model of an SFT run: tables, sampled on ``pairs``.
 
     ``frequencies`` of the training paths (Theorem 3.1, rows that they visit), the
     ``base on correct steps`` (Theorem 4.4 at success 1, the base read at the prompt), and
     ``uniform`` over correct steps; each with sampled accuracy and distinct paths of 100.
     """
-    return {name: _sampled(LIMITS[name](run), run.task, pairs) for name in names}
+    return {name: sampled(weights(run), run.task, pairs) for name, weights in LIMITS.items()}
 
 
-def _sampled(weights: np.ndarray, task: Task, pairs: np.ndarray) -> dict[str, float]:
+def sampled(weights: np.ndarray, task: Task, pairs: np.ndarray) -> dict[str, float]:
+    """Accuracy and distinct paths of 100 on ``pairs``, drawn from weights (target, node, next)."""
     table, graph = TabularModel(task.graph.n), task.graph
     with torch.no_grad():
         table.f.copy_(torch.as_tensor(weights).clamp(min=1e-300).log())

@@ -929,15 +929,25 @@ LOW = with_cycles(CYCLIC, 2, Q.initial_scale)
 HIGH = with_cycles(CYCLIC, 2, 1.0)
 
 
-def walk_accuracy(graph, max_length: int, temperature: float) -> float:
-    """Chance that values of exactly ``A + R - 1``, sampled at ``temperature``, arrive in time.
+def value_policy(graph, temperature: float, discount: float = 1.0) -> np.ndarray:
+    """Sample the fixed point of Q-learning at ``temperature``: ``(n, n, n)`` target, node, next.
+
+    Undiscounted that is ``A + R - 1``, where all feasible steps tie; with a discount, the only one.
+    """
+    adjacency = graph.adjacency.astype(float)
+    values, _ = settle(adjacency, graph.reachability, discount)  # (i, j)
+    table = action_values(adjacency, values, discount)
+    weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def walk_accuracy(graph, max_length: int, temperature: float, discount: float = 1.0) -> float:
+    """Chance that :func:`value_policy` arrives in time.
 
     The mean over all problems; ``max_length`` tokens hold the prompt ``s t s``, the
     steps and the end token.
     """
-    table = action_values(graph.adjacency.astype(float), graph.reachability.astype(float))
-    weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
-    policy = weights / weights.sum(-1, keepdims=True)
+    policy = value_policy(graph, temperature, discount)
     came = arrivals(graph.adjacency, policy, max_length - 4).sum(0)
     targets, sources = np.nonzero(graph.reachability & ~np.eye(graph.n, dtype=bool))
     return float(came[targets, sources].mean())
