@@ -497,7 +497,8 @@ def _backend(where: str, jobs: int, scheduler: str | None):
     """Give a joblib ``Parallel`` that yields results as they come."""
     if where != "dask":
         n_jobs = 1 if where == "here" else jobs
-        yield Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
+        # Nothing waits in a worker: one whose caller was killed ends with the run in hand.
+        yield Parallel(n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
         return
     from distributed import Client, LocalCluster  # the extra `cluster`
 

@@ -1,5 +1,6 @@
 """Studies that are interrupted, called twice at once, and run on a cluster."""
 
+import contextlib
 import json
 import os
 import signal
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import time
 
+import psutil
 import pytest
 
 from planlib import store, study
@@ -160,6 +162,27 @@ def test_a_dead_process_is_reported_and_nothing_is_lost(tmp_path, uninterrupted)
     run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
     subprocess.run([*run, str(folder)], check=True)
     assert records(folder) == uninterrupted
+
+
+def test_workers_of_a_killed_call_begin_no_further_run(tmp_path):
+    """What they have in hand they finish and store; the rest is left to the next call."""
+    folder, deadline = tmp_path / "runs", time.monotonic() + 120
+    run = program(tmp_path, "if __name__ == '__main__': main(where='processes', jobs=2)", 400)
+    process = psutil.Popen([*run, str(folder)])
+    while len(list(folder.glob("*/checkpoint.safetensors"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    workers = process.children(recursive=True)
+    process.kill()
+    process.wait()
+    while len(records(folder)) < 3:  # the base and the two in hand
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    time.sleep(2)
+    assert len(list(folder.glob("[!.]*"))) == 3
+    for worker in workers:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
 
 
 def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrupted):
