@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
+import functools
 import importlib.util
+import os
 import platform
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +47,7 @@ from planlib.train import (
 )
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
+_M_MMAP_THRESHOLD = -3  # malloc.h
 READ_OUT = 0.05  # temperature at which action values are sampled
 
 
@@ -55,13 +59,13 @@ class Task:
     graph: PlanningGraph
     split: Split
 
-    @cached_property
+    @functools.cached_property
     def data(self) -> np.ndarray:
         """Training sequences; a stored run is mostly read without them."""
         config = self.config
         return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
-    @cached_property
+    @functools.cached_property
     def rare_edges(self) -> np.ndarray:
         """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
         taken, n = np.zeros((self.graph.n, self.graph.n), dtype=int), self.graph.n
@@ -483,7 +487,9 @@ def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
                 # What another call has in hand comes last, when it may be done.
                 for wait in (False, True):
                     held = []
-                    for config, done in parallel(delayed(_cell)(c, folder, wait) for c in cells):
+                    caller = os.getpid() if where == "processes" else None
+                    todo = (delayed(_cell)(c, folder, wait, caller) for c in cells)
+                    for config, done in parallel(todo):
                         held += [] if done else [config]
                         bar.update(done)
                     cells = held
@@ -497,8 +503,7 @@ def _backend(where: str, jobs: int, scheduler: str | None):
     """Give a joblib ``Parallel`` that yields results as they come."""
     if where != "dask":
         n_jobs = 1 if where == "here" else jobs
-        # Nothing waits in a worker: one whose caller was killed ends with the run in hand.
-        yield Parallel(n_jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="n_jobs")
+        yield Parallel(n_jobs, return_as="generator_unordered", batch_size=1)
         return
     from distributed import Client, LocalCluster  # the extra `cluster`
 
@@ -509,8 +514,37 @@ def _backend(where: str, jobs: int, scheduler: str | None):
         yield Parallel(return_as="generator_unordered", batch_size=1)
 
 
-def _cell(config: RunConfig, folder: Path, wait: bool) -> tuple[RunConfig, bool]:
+@functools.cache
+def _bound_memory() -> None:
+    """Keep the C library from filling up with gaps, as blocks of ever other sizes come and go.
+
+    With a fixed threshold large blocks go back to the system (man 3 mallopt); a long run
+    of Q-learning takes a fifth of the memory.  Only glibc has it, and needs it.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8 << 20)
+
+
+@functools.cache
+def _end_with(caller: int) -> None:
+    """End this worker soon after its caller: alone it would go on, or sit on its memory."""
+
+    def watch():
+        while os.getppid() == caller:
+            time.sleep(0.5)
+        os._exit(1)
+
+    if os.getpid() != caller:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+def _cell(
+    config: RunConfig, folder: Path, wait: bool, caller: int | None
+) -> tuple[RunConfig, bool]:
     """Make one run in one thread, and say whether it is done: not if another call has it in hand."""
+    _bound_memory()
+    if caller:
+        _end_with(caller)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
