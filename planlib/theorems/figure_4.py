@@ -20,9 +20,9 @@ def level(series: str, margin: float, method: str = ON, **changes) -> Gap:
     return Gap(Point(method, series), None, margin, **changes)
 
 
-def legal_above_illegal(margin: float) -> Gap:
+def legal_above_illegal(margin: float, method: str = ON, **changes) -> Gap:
     """Where every node reaches every other, classes are two: legal (feasible) and illegal."""
-    return Gap(Point(ON, ("feasible_value", "reachable_value")), None, margin)
+    return Gap(Point(method, ("feasible_value", "reachable_value")), None, margin, **changes)
 
 
 def apart(method: str) -> Gap:
@@ -95,5 +95,12 @@ CHECKS = (
                 Point(ON, "feasible_spread", FIRST), None, 0.05, below=True
             )
         },
+    ),
+    # From Theorem 5.1, but written when most of these runs had been seen.
+    _blocksworld(
+        "blocksworld-outcome",
+        "With outcome reward legal next nodes end above illegal ones by less than 0.05.",
+        legal_above_illegal(0.05, OUT_ON, below=True),
+        {"with process reward as well": legal_above_illegal(0.05, below=True)},
     ),
 )
