@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import ctypes
 import functools
 import importlib.util
 import os
@@ -47,7 +46,6 @@ from planlib.train import (
 )
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
-_M_MMAP_THRESHOLD = -3  # malloc.h
 READ_OUT = 0.05  # temperature at which action values are sampled
 
 
@@ -515,17 +513,6 @@ def _backend(where: str, jobs: int, scheduler: str | None):
 
 
 @functools.cache
-def _bound_memory() -> None:
-    """Keep the C library from filling up with gaps, as blocks of ever other sizes come and go.
-
-    With a fixed threshold large blocks go back to the system (man 3 mallopt); a long run
-    of Q-learning takes a fifth of the memory.  Only glibc has it, and needs it.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 8 << 20)
-
-
-@functools.cache
 def _end_with(caller: int) -> None:
     """End this worker soon after its caller: alone it would go on, or sit on its memory."""
 
@@ -542,7 +529,9 @@ def _cell(
     config: RunConfig, folder: Path, wait: bool, caller: int | None
 ) -> tuple[RunConfig, bool]:
     """Make one run in one thread, and say whether it is done: not if another call has it in hand."""
-    _bound_memory()
+    # Read at the first product.  Sequences have ever other sizes: oneDNN would keep something
+    # for each, between the large blocks, and a long run of Q-learning comes to 9 GB.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1")
     if caller:
         _end_with(caller)
     threads = torch.get_num_threads()
