@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed, parallel_config
 from joblib.externals.loky.process_executor import BrokenProcessPool
 from torch import nn
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from planlib import metrics, store
 from planlib.evidence import versions
