@@ -9,6 +9,8 @@ Source: Wang et al., arXiv 2509.22613, section 3 (setting).
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -95,6 +97,12 @@ class PlanningGraph:
     def to_networkx(self) -> nx.DiGraph:
         """Return the same graph for networkx, nodes ``0 .. n-1``."""
         return nx.from_numpy_array(self.adjacency, create_using=nx.DiGraph, edge_attr=None)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the edges and the labels: two graphs that differ in either differ here."""
+        labels = json.dumps([self.n, *map(str, self.labels)])
+        return hashlib.sha256(labels.encode() + np.packbits(self.adjacency).tobytes()).hexdigest()
 
     @cached_property
     def reachability(self) -> np.ndarray:

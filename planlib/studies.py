@@ -130,6 +130,7 @@ ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need 
 CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
 BLOCKSWORLD = RunConfig(graph="blocksworld:4")
 SEEDS = range(5)
+FRESH = range(5, 13)  # named before they were run: they decide what was fixed after seeds 0 to 4
 OFF_POLICY_EPSILONS = (0.2, 0.8)
 # What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
 INGREDIENTS = {
@@ -209,9 +210,27 @@ def one_path(base: RunConfig) -> dict[str, RunConfig]:
     return {"PG, one path a pair": after_sft(few)["PG, λ = 0"]}
 
 
-def over_seeds(methods, base: RunConfig) -> tuple[RunConfig, ...]:
+def over_seeds(methods, base: RunConfig, seeds=SEEDS) -> tuple[RunConfig, ...]:
     """The grid methods x seeds, all of one seed together."""
-    return tuple(c for s in SEEDS for c in methods(replace(base, seed=s)).values())
+    return tuple(c for s in seeds for c in methods(replace(base, seed=s)).values())
+
+
+def decided_anew(base: RunConfig) -> dict[str, RunConfig]:
+    """The methods whose claims were fixed after their seeds, or left undecided within reach."""
+    methods = after_sft(base) | rewards_and_policies(base)
+    names = ["more SFT", "PG, λ = 0", "process reward, on-policy"]
+    if base.graph == ACYCLIC.graph:
+        names += ["PG, λ = 0.1", "process reward, off-policy", "outcome reward, on-policy"]
+    return {name: methods[name] for name in names}
+
+
+def longer(base: RunConfig) -> dict[str, RunConfig]:
+    """Policy gradient without KL for 5,000 updates, plain and with the leave-one-out baseline."""
+    pg = replace(after_sft(base)["PG, λ = 0"].pg, steps=5000)
+    return {
+        "PG, 5,000 updates": replace(base, pg=pg),
+        "leave-one-out, 5,000 updates": replace(base, pg=replace(pg, baseline="leave_one_out")),
+    }
 
 
 # The slowest seed with a discount, at update 400: which problems does it still fail?
@@ -254,6 +273,9 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         *with_discount(BLOCKSWORLD, 0.95).values(),
         HALFWAY,
     ),
+    "fresh": over_seeds(decided_anew, ACYCLIC, FRESH),
+    "fresh-blocksworld": over_seeds(decided_anew, BLOCKSWORLD, FRESH),
+    "fresh-longer": over_seeds(longer, ACYCLIC, FRESH),
     "q-cycles": (
         *(with_cycles(CYCLIC, seed, Q.initial_scale) for seed in (0, 2)),
         *(with_cycles(BLOCKSWORLD, seed, Q.initial_scale) for seed in SEEDS),

@@ -39,6 +39,7 @@ from planlib.studies import KEPT, SEEDS, STUDIES, RunConfig
 from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
 from planlib.train import (
     History,
+    digest,
     load_model,
     train_policy_gradient,
     train_q_learning,
@@ -46,6 +47,7 @@ from planlib.train import (
 )
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
+SCHEMA = 2  # of a record; 1 had neither the graph's digest nor that of the model it began from
 READ_OUT = 0.05  # temperature at which action values are sampled
 
 
@@ -84,6 +86,7 @@ class Run:
     model: nn.Module | None  # None where only the record was kept
     history: History
     metrics: dict[str, float]
+    base_digest: str | None = None  # of the model that a second stage started from
 
 
 def make_task(config: RunConfig) -> Task:
@@ -135,6 +138,7 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
         "checkpoint": checkpoint,
         "progress": progress,
     }
+    began_from = digest(base.model.state_dict())
     start = {k: [v] for k, v in follow(base.model, base.task, config.seed).items()}
     graph, pairs = base.task.graph, base.task.split.train_pairs
     if config.pg:
@@ -150,7 +154,7 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
     temperature = READ_OUT if config.q else 1.0
     final = measure(base.model, base.task, config.seed, temperature)
-    return Run(config, base.task, base.model, history, final)
+    return Run(config, base.task, base.model, history, final, began_from)
 
 
 def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
@@ -290,7 +294,10 @@ def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool)
     checkpoint = place / "checkpoint.safetensors"
     run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
     record = {
+        "schema": SCHEMA,
         "config": config.fields(),
+        "graph": run.task.graph.digest,
+        **({"base": run.base_digest} if run.base_digest else {}),
         "metrics": run.metrics,
         "seconds": round(time.perf_counter() - began, 1),
         "made": time.strftime("%Y-%m-%d"),

@@ -12,10 +12,11 @@ setting open, its field says "our choice".
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -539,6 +540,16 @@ def load_model(path: str | Path) -> nn.Module:
     parameters = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     _load_parameters(model, parameters, path)
     return model
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of named tensors: names, types, shapes and contents."""
+    whole = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().contiguous()
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        whole.update(tensor.numpy().tobytes())
+    return whole.hexdigest()
 
 
 def _load_parameters(model: nn.Module, parameters: dict[str, Tensor], path: object) -> None:
