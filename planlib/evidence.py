@@ -9,7 +9,10 @@ the stored records alone.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import json
+import math
 import os
 import platform
 import time
@@ -17,6 +20,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
+
+import numpy as np
 
 from planlib import __version__
 from planlib.graph import InputError
@@ -64,9 +69,53 @@ def decide(holds: bool | None, figure: str, scope: str) -> Finding:
     return Finding(verdict, figure, scope)
 
 
+class Tally:
+    """Counts the cases of a measure and those that fail, and decides by them.
+
+    Parameters
+    ----------
+    kinds
+        What is counted, in the order of the figure: ``Tally("graphs", "batches")``.
+    failed
+        The figure's word for a case that the claim gets wrong.
+    undecided
+        Its word for one that could not be decided; none if there can be no such case.
+    """
+
+    def __init__(self, *kinds: str, failed: str = "failures", undecided: str | None = None):
+        self.counts = dict.fromkeys(kinds, 0)
+        self.failures = self.unknown = 0
+        self._failed, self._undecided = failed, undecided
+
+    def add(self, kind: str, holds: bool | None = True, count: int = 1) -> None:
+        """Count ``count`` cases of a kind; with ``holds`` False (None) one of them fails (is undecided)."""
+        self.counts[kind] += count
+        self.failures += holds is not None and not holds
+        self.unknown += holds is None
+
+    def finding(self, scope: str, note: str = "") -> Finding:
+        """Fail with a failure, else undecided with an undecided case; ``note`` follows the failures."""
+        words = [f"{count:,} {kind}" for kind, count in self.counts.items()]
+        words.append(f"{self.failures:,} {self._failed}{note}")
+        if self._undecided:
+            words.append(f"{self.unknown:,} {self._undecided}")
+        holds = False if self.failures else None if self.unknown else True
+        return decide(holds, ", ".join(words), scope)
+
+
+def interval(values, axis: int = 0) -> tuple:
+    """Return the 95% interval of a mean over independent cases (Student's t), along ``axis``."""
+    from scipy import stats  # a package of the book; to make and keep runs none is needed
+
+    x = np.asarray(values, dtype=float)
+    count = x.shape[axis]
+    half = stats.t.ppf(0.975, count - 1) * x.std(axis, ddof=1) / math.sqrt(count)
+    return x.mean(axis) - half, x.mean(axis) + half
+
+
 @dataclass(frozen=True)
 class Check:
-    """One claim on one rung.
+    """One claim on one rung; :func:`claims` declares it on its measure.
 
     Attributes
     ----------
@@ -83,12 +132,8 @@ class Check:
         The true statement, in the form that ``measure`` takes.
     mutations
         Wrong statements by name, each to be rejected.
-    source
-        ``live``, or ``stored`` when a stored run is re-evaluated.
     seeds
         Seeds of the random choices.
-    cell
-        Label of the book's cell that runs it.
     """
 
     claim: str
@@ -97,13 +142,13 @@ class Check:
     measure: Callable[[object, str], Finding]
     statement: object
     mutations: dict[str, object]
-    source: str = "live"
     seeds: tuple[int, ...] = ()
-    cell: str = ""
 
     def __post_init__(self):
         if self.rung not in RUNGS:
             raise InputError("rung", f"one of {RUNGS}", repr(self.rung))
+        if not self.title:
+            raise InputError("title", "the claim in one sentence (the measure's docstring)", "none")
         if not self.mutations:
             raise InputError("mutations", "at least one negative control", "none")
 
@@ -111,6 +156,23 @@ class Check:
     def theorem(self) -> str:
         """The theorem that the claim belongs to."""
         return self.claim.partition("/")[0]
+
+    @property
+    def source(self) -> str:
+        """``stored`` where stored runs are evaluated, as on the transformers' rung; else ``live``."""
+        return "stored" if self.rung == "transformer" else "live"
+
+    @property
+    def cell(self) -> str:
+        """Label of the book's cell that runs it; one cell runs all claims on a figure."""
+        if self.theorem.startswith("figure"):
+            return f"verdicts-{self.theorem}"
+        return "check-" + self.claim.replace("/", "-").replace(".", "-")
+
+    def code(self) -> str:
+        """Source of what decides the claim: its measure, its statement and its mutations."""
+        parts = {"": self.measure, "statement": self.statement} | self.mutations
+        return "\n\n".join(dict.fromkeys(_source(name, part) for name, part in parts.items()))
 
     def run(self, size: str = "full") -> Record:
         """Measure the claim and its controls and return the record."""
@@ -137,6 +199,46 @@ class Check:
             cell=self.cell,
             versions=versions(),
         )
+
+
+def _source(name: str, part: object) -> str:
+    """Return the source of a function (of the one inside a partial), or what an object shows of itself."""
+    while isinstance(part, functools.partial):
+        part = part.func
+    if inspect.isfunction(part) or inspect.isclass(part):
+        return inspect.getsource(part).rstrip()
+    return f"# {name}\n{part!r}"
+
+
+def claims(theorem: str) -> Callable[..., Callable[..., Check]]:
+    """Make the declarations of one theorem's (or figure's) claims, each on its measure.
+
+    ::
+
+        claim = claims("5.1")
+
+        @claim("bound", "exhaustive", running_maximum, {"at most 1": reward_bound}, seeds=(511,))
+        def _bounded(bound, size):
+            \"\"\"No value ever exceeds the running maximum.\"\"\"
+
+    What it decorates becomes the :class:`Check`; the docstring is the title.
+    """
+
+    def claim(name, rung, statement, mutations, *, seeds=(), title="") -> Callable[..., Check]:
+        def declare(measure: Callable[[object, str], Finding]) -> Check:
+            sentence = title or " ".join((measure.__doc__ or "").split())
+            return Check(
+                f"{theorem}/{name}", rung, sentence, measure, statement, mutations, tuple(seeds)
+            )
+
+        return declare
+
+    return claim
+
+
+def inapplicable(theorem: str, **reasons: str) -> tuple[NotApplicable, ...]:
+    """Rungs that cannot apply to a theorem, each with its reason."""
+    return tuple(NotApplicable(f"{theorem}/{rung}", rung, why) for rung, why in reasons.items())
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from scipy import stats
 
+from planlib.evidence import interval
 from planlib.graph import PlanningGraph
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
@@ -210,11 +210,10 @@ def table(rows: Sequence[Mapping], label: str) -> str:
 def band(ax: plt.Axes, x: Sequence[float], lines: Sequence[Sequence[float]], **how) -> None:
     """Draw the mean of several curves ``(seeds, m)`` and, shaded, its 95% interval (Student's t)."""
     values = np.asarray(lines, dtype=float)
-    mean = values.mean(0)
-    (drawn,) = ax.plot(x, mean, **how)
+    (drawn,) = ax.plot(x, values.mean(0), **how)
     if len(values) > 1:
-        half = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
-        ax.fill_between(x, mean - half, mean + half, color=drawn.get_color(), alpha=0.15, lw=0)
+        low, high = interval(values)
+        ax.fill_between(x, low, high, color=drawn.get_color(), alpha=0.15, lw=0)
 
 
 def matrix(

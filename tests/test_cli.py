@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from planlib import theorems
+import theorems
 from planlib.__main__ import main
 from planlib.evidence import Check, decide
 

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from planlib import evidence, plots, store, studies, study, theorems
-from planlib.theorems import comparing
-from planlib.theorems.comparing import FIRST, Gap, Point
+import theorems
+from planlib import evidence, plots, store, studies, study
+from theorems import comparing
+from theorems.comparing import FIRST, Gap, Point
 
 BASE = studies.RunConfig(graph="er:n=12,p=0.4,acyclic,seed=1", width=16)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from planlib import exact
 from planlib.graph import PlanningGraph
-from planlib.theorems.common import digraphs
+from theorems.small_graphs import digraphs
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 TRIANGLE = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]

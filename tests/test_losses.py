@@ -10,7 +10,7 @@ import torch
 
 from planlib import exact, losses, task
 from planlib.models import TabularModel
-from planlib.theorems.common import rational_policy
+from theorems.small_graphs import rational_policy
 
 END = 3
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from planlib import evidence, theorems
+import theorems
+from planlib import evidence
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

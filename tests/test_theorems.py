@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from planlib import evidence, exact, losses, studies, study, task, theorems
+import theorems
+from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from planlib.theorems.common import PROCESS, digraph_classes, is_acyclic
+from theorems.small_graphs import digraph_classes, is_acyclic
+from theorems.stored_runs import PROCESS
 
 ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]

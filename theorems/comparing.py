@@ -12,14 +12,32 @@ from functools import partial
 
 import numpy as np
 
-from planlib.evidence import Check, Finding, decide
+from planlib.evidence import Check, Finding, claims, decide, interval
 from planlib.graph import InputError
-from planlib.studies import SEEDS, RunConfig
+from planlib.studies import (
+    ACYCLIC,
+    BLOCKSWORLD,
+    SEEDS,
+    RunConfig,
+    after_sft,
+    rewards_and_policies,
+    with_discount,
+)
 from planlib.study import is_stored, load_record
-from planlib.theorems.common import interval
 
 LAST = (-3, None)  # the end of a curve: the mean of its last three evaluations
 FIRST = (0, 1)  # the model that the second stage starts from
+MIDDLE = (5, 8)  # evaluations at 500 to 700 updates
+
+# Names of the methods, as :func:`everything` has them.
+SFT, FREE, HELD = "more SFT", "PG, λ = 0", "PG, λ = 0.1"
+ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
+(DISCOUNTED,) = with_discount(BLOCKSWORLD)
+
+
+def everything(base: RunConfig) -> dict[str, RunConfig]:
+    """The methods of figures 2 and 3 from one SFT model, and ours with a discount."""
+    return after_sft(base) | rewards_and_policies(base) | with_discount(base)
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,16 @@ class Gap:
         high = self.high.of(methods)
         low = self.low.of(methods) if self.low else 0.0
         return high / low if self.ratio else high - low
+
+
+def rises(series: str, method: str, margin: float, **changes) -> Gap:
+    """``series`` rises by more than ``margin`` from the SFT model to the end."""
+    return Gap(Point(method, series), Point(method, series, FIRST), margin, **changes)
+
+
+def falls(series: str, method: str, margin: float, since: tuple = FIRST) -> Gap:
+    """``series`` falls by more than ``margin`` until the end."""
+    return Gap(Point(method, series, since), Point(method, series), margin)
 
 
 def by_seed(
@@ -119,19 +147,11 @@ def claims_on(
     figure: str, methods: Callable[[RunConfig], dict[str, RunConfig]], base: RunConfig, what: str
 ) -> Callable[..., Check]:
     """What makes the checks on one figure that are gaps between methods from one base."""
-    return partial(claim_on, figure, partial(judge, by_seed(methods, base), what))
+    measure = partial(judge, by_seed(methods, base), what)
 
+    def claim(name: str, title: str, gap: Gap, mutations: dict[str, Gap]) -> Check:
+        seeds = tuple(SEEDS)[1:]
+        declare = claims(figure)(name, "transformer", gap, mutations, seeds=seeds, title=title)
+        return declare(measure)
 
-def claim_on(figure: str, measure, claim: str, title: str, statement, mutations: dict) -> Check:
-    """One claim on a figure of the paper, on the rung of transformers."""
-    return Check(
-        claim=f"{figure}/{claim}",
-        rung="transformer",
-        title=title,
-        measure=measure,
-        statement=statement,
-        mutations=mutations,
-        source="stored",
-        seeds=tuple(SEEDS)[1:],
-        cell=f"verdicts-{figure}",
-    )
+    return claim

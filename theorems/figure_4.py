@@ -8,8 +8,7 @@ Source: Wang et al., arXiv 2509.22613, figure 4.
 from __future__ import annotations
 
 from planlib.studies import ACYCLIC, BLOCKSWORLD, rewards_and_policies
-from planlib.theorems.comparing import FIRST, Gap, Point, claims_on
-from planlib.theorems.figure_3 import ON, OUT_ON
+from theorems.comparing import FIRST, ON, OUT_ON, Gap, Point, claims_on
 
 _check = claims_on("figure4", rewards_and_policies, ACYCLIC, "acyclic graph, process reward")
 _blocksworld = claims_on("figure4", rewards_and_policies, BLOCKSWORLD, "Blocksworld")

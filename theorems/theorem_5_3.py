@@ -32,21 +32,16 @@ import z3
 from flint import fmpq, fmpq_mat
 
 from planlib import exact, metrics
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer
 from planlib.study import load_run
-from planlib.theorems.common import (
-    CHECKED_RUN,
-    OUTCOME,
-    PROCESS,
-    Hypothesis,
-    digraph_classes,
-    interval,
-)
-from planlib.theorems.solving import adjacency_of, closure, rational
-from planlib.theorems.theorem_5_2 import largest_error
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import digraph_classes
+from theorems.solving import adjacency_of, closure, rational
+from theorems.stored_runs import CHECKED_RUN, OUTCOME, PROCESS
+from theorems.theorem_5_2 import largest_error
 
 # --- solver: all acyclic graphs and all real matrices at once -----------------------------------
 
@@ -462,7 +457,6 @@ CHECKS = (
             "on all graphs": Gauge(acyclic=False),
             "rows that do not connect": Gauge(connected=False),
         },
-        cell="check-5-3-gauge",
     ),
     Check(
         claim="5.3/constants",
@@ -471,7 +465,6 @@ CHECKS = (
         measure=_kernel,
         statement=one_per_component,
         mutations={"always one": always_one, "one more a blank": one_per_blank},
-        cell="check-5-3-constants",
     ),
     Check(
         claim="5.3/projection",
@@ -481,7 +474,6 @@ CHECKS = (
         statement="both",
         mutations={"WM alone": "current", "WV alone": "target"},
         seeds=(531,),
-        cell="check-5-3-projection",
     ),
     Check(
         claim="5.3/iteration",
@@ -491,7 +483,6 @@ CHECKS = (
         statement=True,
         mutations={"on graphs with cycles": False},
         seeds=SEEDS,
-        cell="check-5-3-iteration",
     ),
     Check(
         claim="5.3/sampled",
@@ -501,7 +492,6 @@ CHECKS = (
         statement="process",
         mutations={"outcome reward": "outcome"},
         seeds=SAMPLED_SEEDS,
-        cell="check-5-3-sampled",
     ),
     Check(
         claim="5.3/transformer",
@@ -510,9 +500,7 @@ CHECKS = (
         measure=_transformer,
         statement=PROCESS,
         mutations={"outcome reward": OUTCOME, "before Q-learning": CHECKED_RUN},
-        source="stored",
         seeds=(2,),
-        cell="check-5-3-transformer",
     ),
     NotApplicable(
         "5.3/symbolic",

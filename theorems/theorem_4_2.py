@@ -36,26 +36,23 @@ from flint import fmpq
 from scipy.integrate import solve_ivp
 
 from planlib import exact, losses, metrics, task
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from planlib.studies import PG
 from planlib.study import load_run
-from planlib.theorems.common import (
-    CHECKED_RUN,
-    STAGES,
-    Hypothesis,
+from planlib.train import PolicyGradientConfig, train_policy_gradient
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import (
     as_float,
-    autograd_gradient,
     digraph_classes,
-    interval,
     is_acyclic,
     problems,
     rational_policy,
     rational_row,
-    softmax_rows,
 )
-from planlib.train import PolicyGradientConfig, train_policy_gradient
+from theorems.stored_runs import CHECKED_RUN, STAGES
+from theorems.tables import autograd_gradient, softmax_rows
 
 # --- every sample: sign and sum ----------------------------------------------------------------
 
@@ -653,7 +650,6 @@ CHECKS = (
         measure=_symbolic,
         statement=OnSamples(),
         mutations=SAMPLE_MUTATIONS,
-        cell="check-4-2-symbolic",
     ),
     Check(
         claim="4.2/samples",
@@ -663,7 +659,6 @@ CHECKS = (
         statement=OnSamples(),
         mutations=SAMPLE_MUTATIONS,
         seeds=(421,),
-        cell="check-4-2-samples",
     ),
     Check(
         claim="4.2/gradient",
@@ -673,7 +668,6 @@ CHECKS = (
         statement=visit_averaged,
         mutations=CLOSED_FORM_MUTATIONS,
         seeds=(422,),
-        cell="check-4-2-gradient",
     ),
     Check(
         claim="4.2/autograd",
@@ -683,7 +677,6 @@ CHECKS = (
         statement=visit_averaged,
         mutations=CLOSED_FORM_MUTATIONS,
         seeds=(422,),
-        cell="check-4-2-autograd",
     ),
     Check(
         claim="4.2/stationary",
@@ -697,7 +690,6 @@ CHECKS = (
             "every node, visited or not": decided_everywhere,
         },
         seeds=(424,),
-        cell="check-4-2-stationary",
     ),
     Check(
         claim="4.2/bounds",
@@ -710,7 +702,6 @@ CHECKS = (
             "entries of order (1 - J)^2": quadratic,
         },
         seeds=(425,),
-        cell="check-4-2-bounds",
     ),
     Check(
         claim="4.2/rate",
@@ -723,7 +714,6 @@ CHECKS = (
             "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
         },
         seeds=RATE_SEEDS,
-        cell="check-4-2-rate",
     ),
     Check(
         claim="4.2/constant",
@@ -737,7 +727,6 @@ CHECKS = (
             "the favourite stands still": no_response,
         },
         seeds=RATE_SEEDS,
-        cell="check-4-2-constant",
     ),
     Check(
         claim="4.2/transformer",
@@ -746,9 +735,7 @@ CHECKS = (
         measure=_transformer,
         statement="policy gradient",
         mutations={"as many updates of SFT": "more SFT"},
-        source="stored",
         seeds=(2, 42),
-        cell="check-4-2-transformer",
     ),
     NotApplicable(
         "4.2/solver",

@@ -36,15 +36,10 @@ from planlib.evidence import Check, Finding, NotApplicable, decide
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
-from planlib.theorems.common import (
-    BASE_RUN,
-    Hypothesis,
-    as_float,
-    autograd_gradient,
-    digraphs,
-    problems,
-    rational_policy,
-)
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import as_float, digraphs, problems, rational_policy
+from theorems.stored_runs import BASE_RUN
+from theorems.tables import autograd_gradient
 
 # A statement is the pair of weights (on correct, on incorrect sequences) that SFT needs.
 
@@ -387,7 +382,6 @@ CHECKS = (
         measure=_symbolic,
         statement=stated_weights,
         mutations=MUTATIONS,
-        cell="check-4-1-symbolic",
     ),
     Check(
         claim="4.1/batch",
@@ -397,7 +391,6 @@ CHECKS = (
         statement=stated_weights,
         mutations=MUTATIONS,
         seeds=(41,),
-        cell="check-4-1-exhaustive",
     ),
     Check(
         claim="4.1/expectation",
@@ -410,7 +403,6 @@ CHECKS = (
             "probability squared": importance_squared,
         },
         seeds=(43,),
-        cell="check-4-1-expectation",
     ),
     Check(
         claim="4.1/autograd",
@@ -420,7 +412,6 @@ CHECKS = (
         statement=stated_weights,
         mutations=MUTATIONS,
         seeds=(47,),
-        cell="check-4-1-autograd",
     ),
     Check(
         claim="4.1/transformer",
@@ -429,9 +420,7 @@ CHECKS = (
         measure=_transformer,
         statement=stated_weights,
         mutations=MUTATIONS,
-        source="stored",
         seeds=(BASE_RUN.seed, 7),
-        cell="check-4-1-transformer",
     ),
     NotApplicable(
         "4.1/solver",

@@ -19,20 +19,7 @@ from planlib import exact, metrics
 from planlib.models import TabularModel
 from planlib.studies import ACYCLIC, BLOCKSWORLD, FIGURE_2, RunConfig, after_sft, one_path
 from planlib.study import Run, Task, longest
-from planlib.theorems.comparing import FIRST, Gap, Point, claims_on
-
-MIDDLE = (5, 8)  # evaluations at 500 to 700 updates
-SFT, FREE, HELD = "more SFT", "PG, λ = 0", "PG, λ = 0.1"
-
-
-def rises(series: str, method: str, margin: float, **changes) -> Gap:
-    """``series`` rises by more than ``margin`` from the SFT model to the end."""
-    return Gap(Point(method, series), Point(method, series, FIRST), margin, **changes)
-
-
-def falls(series: str, method: str, margin: float, since: tuple = FIRST) -> Gap:
-    """``series`` falls by more than ``margin`` until the end."""
-    return Gap(Point(method, series, since), Point(method, series), margin)
+from theorems.comparing import FREE, HELD, MIDDLE, SFT, Gap, Point, claims_on, falls, rises
 
 
 def sinks(method: str, margin: float) -> Gap:

@@ -40,23 +40,17 @@ import z3
 from flint import fmpq
 
 from planlib import exact
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.models import TabularModel
 from planlib.studies import CYCLIC, Q, RunConfig, with_cycles
 from planlib.study import READ_OUT, load_run
-from planlib.theorems.common import (
-    Hypothesis,
-    as_float,
-    digraph_classes,
-    interval,
-    is_acyclic,
-    structure_error,
-    swept,
-)
-from planlib.theorems.solving import adjacency_of, closure, rational
-from planlib.theorems.theorem_5_2 import largest_error
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import as_float, digraph_classes, is_acyclic
+from theorems.solving import adjacency_of, closure, rational
+from theorems.sweeps import structure_error, swept
+from theorems.theorem_5_2 import largest_error
 
 
 def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
@@ -994,7 +988,6 @@ CHECKS = (
             "values may rise along legal steps": Description(downward=False),
             "cycles do not decide elsewhere": Description(cycles_decide=False),
         },
-        cell="check-cycles-solutions",
     ),
     Check(
         claim="cycles/least",
@@ -1007,7 +1000,6 @@ CHECKS = (
             "the only one on all graphs": (Bound(equal_to_reachability),),
             "the only one where all reach the target": (Bound(equal_to_reachability, all_reach),),
         },
-        cell="check-cycles-least",
     ),
     Check(
         claim="cycles/unique",
@@ -1016,7 +1008,6 @@ CHECKS = (
         measure=_unique,
         statement=every_cycle_hamiltonian,
         mutations={"iff acyclic": is_acyclic, "iff at most one cycle": one_cycle_at_most},
-        cell="check-cycles-unique",
     ),
     Check(
         claim="cycles/low",
@@ -1026,7 +1017,6 @@ CHECKS = (
         statement=Low(),
         mutations={"one sweep less": Low(one_less), "up to 1 above R": Low(above=1)},
         seeds=(32,),
-        cell="check-cycles-low",
     ),
     Check(
         claim="cycles/basin",
@@ -1040,7 +1030,6 @@ CHECKS = (
             "nothing may exceed a cycle's R": no_allowance,
         },
         seeds=(31,),
-        cell="check-cycles-basin",
     ),
     Check(
         claim="cycles/orders",
@@ -1050,7 +1039,6 @@ CHECKS = (
         statement=in_basin,
         mutations={"from any start": anywhere, "low on cycles is enough": low_on_cycles},
         seeds=(33,),
-        cell="check-cycles-orders",
     ),
     Check(
         claim="cycles/greedy",
@@ -1059,7 +1047,6 @@ CHECKS = (
         measure=_greedy,
         statement=above_one,
         mutations={"from 1 on": from_one, "nowhere": negative},
-        cell="check-cycles-greedy",
     ),
     Check(
         claim="cycles/discount",
@@ -1072,7 +1059,6 @@ CHECKS = (
             "without the discount": Limit(discounted),
         },
         seeds=(34,),
-        cell="check-cycles-discount",
     ),
     Check(
         claim="cycles/step-cost",
@@ -1082,7 +1068,6 @@ CHECKS = (
         statement=Limit(costed, step_cost=COST),
         mutations={"without the illegal jump": Limit(no_jump, step_cost=COST)},
         seeds=(34,),
-        cell="check-cycles-step-cost",
     ),
     Check(
         claim="cycles/horizon",
@@ -1091,7 +1076,6 @@ CHECKS = (
         measure=_horizon,
         statement=within,
         mutations={"one step is lost": sooner, "time does not matter": in_the_end},
-        cell="check-cycles-horizon",
     ),
     Check(
         claim="cycles/no-remedy",
@@ -1104,7 +1088,6 @@ CHECKS = (
             "with a discount": Stays(with_discount, high),
         },
         seeds=(35,),
-        cell="check-cycles-no-remedy",
     ),
     Check(
         claim="cycles/walk",
@@ -1116,7 +1099,6 @@ CHECKS = (
             "the number of states": number_of_states,
             "edges counted once": edges_over_degree,
         },
-        cell="check-cycles-walk",
     ),
     Check(
         claim="cycles/sampled",
@@ -1126,7 +1108,6 @@ CHECKS = (
         statement=0.0,
         mutations={"from high starts": 3.0},
         seeds=SEEDS,
-        cell="check-cycles-sampled",
     ),
     Check(
         claim="cycles/transformer",
@@ -1138,9 +1119,7 @@ CHECKS = (
             "SFT logits unscaled": Trained(HIGH),
             "right values plan well": Trained(predicted=always_arrives),
         },
-        source="stored",
         seeds=(2,),
-        cell="check-cycles-transformer",
     ),
     NotApplicable(
         "cycles/symbolic",

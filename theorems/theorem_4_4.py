@@ -35,25 +35,19 @@ from flint import arb, arb_mat, arb_series, ctx, fmpq
 from scipy.integrate import solve_ivp
 
 from planlib import exact, metrics
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.studies import PG
 from planlib.study import load_run
 from planlib.task import Outcome, check_sequences
-from planlib.theorems import theorem_4_3
-from planlib.theorems.common import (
-    STAGES,
-    Hypothesis,
-    digraph_classes,
-    interval,
-    is_acyclic,
-    problems,
-    rational_policy,
-    softmax_rows,
-)
 from planlib.train import PolicyGradientConfig, train_policy_gradient
+from theorems import theorem_4_3
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import digraph_classes, is_acyclic, problems, rational_policy
+from theorems.stored_runs import STAGES
+from theorems.tables import softmax_rows
 
 # --- symbolic: one row -------------------------------------------------------------------------
 
@@ -939,7 +933,6 @@ CHECKS = (
         measure=_row,
         statement=exponent,
         mutations=EXPONENTS,
-        cell="check-4-4-row",
     ),
     Check(
         claim="4.4/stationary",
@@ -949,7 +942,6 @@ CHECKS = (
         statement=per_visit,
         mutations=READINGS,
         seeds=(441,),
-        cell="check-4-4-stationary",
     ),
     Check(
         claim="4.4/myopic",
@@ -959,7 +951,6 @@ CHECKS = (
         statement=later_divergence,
         mutations={"no difference": no_difference, "the next row's KL alone": next_row_alone},
         seeds=(442,),
-        cell="check-4-4-myopic",
     ),
     Check(
         claim="4.4/solutions",
@@ -972,7 +963,6 @@ CHECKS = (
             "centres that are no solutions, 0.001 beside them": AtLeast(shift=1e-3),
         },
         seeds=(44,),
-        cell="check-4-4-solutions",
     ),
     Check(
         claim="4.4/solve",
@@ -982,7 +972,6 @@ CHECKS = (
         statement=per_visit,
         mutations=READINGS,
         seeds=SEEDS,
-        cell="check-4-4-solve",
     ),
     Check(
         claim="4.4/trained",
@@ -992,7 +981,6 @@ CHECKS = (
         statement=the_equation,
         mutations={"p of the base": one_round, "twice lambda": twice_the_weight},
         seeds=SEEDS,
-        cell="check-4-4-trained",
     ),
     Check(
         claim="4.4/noise",
@@ -1005,7 +993,6 @@ CHECKS = (
             "cosh(g/2), not squared": theorem_4_3.half_the_clock,
         },
         seeds=SEEDS,
-        cell="check-4-4-noise-floor",
     ),
     Check(
         claim="4.4/limits",
@@ -1021,7 +1008,6 @@ CHECKS = (
             "lambda^(-2)": Limits(large=-2.0),
         },
         seeds=SEEDS,
-        cell="check-4-4-limits",
     ),
     Check(
         claim="4.4/transformer",
@@ -1030,9 +1016,7 @@ CHECKS = (
         measure=_keeps,
         statement=0.1,
         mutations={"lambda = 0.001": 0.001},
-        source="stored",
         seeds=(2,),
-        cell="check-4-4-transformer",
     ),
     Check(
         claim="4.4/transformer-misses",
@@ -1041,9 +1025,7 @@ CHECKS = (
         measure=_misses,
         statement="learned",
         mutations={"the equation, with p estimated again": "equation"},
-        source="stored",
         seeds=(2, 1),
-        cell="check-4-4-misses",
     ),
     Check(
         claim="4.4/transformer-noise",
@@ -1052,9 +1034,7 @@ CHECKS = (
         measure=_quieter,
         statement=QUIET,
         mutations={"an annealed step alone": ANNEALED},
-        source="stored",
         seeds=(2, 1),
-        cell="check-4-4-quiet",
     ),
     NotApplicable(
         "4.4/solver",

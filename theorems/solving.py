@@ -8,6 +8,11 @@ import z3
 from flint import fmpq
 
 
+def holds(answer: z3.CheckSatResult) -> bool | None:
+    """What the solver's answer to the negated claim says of the claim; None if it does not know."""
+    return None if answer == z3.unknown else answer == z3.unsat
+
+
 def closure(edge: dict, nodes: Iterable[int]) -> dict:
     """Formulas "``j`` reaches ``k`` within ``nodes``", a node itself included, by Warshall's closure.
 

@@ -29,13 +29,19 @@ import z3
 from flint import fmpq
 
 from planlib import exact
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import erdos_renyi
 from planlib.models import TabularModel
 from planlib.studies import Q
 from planlib.study import READ_OUT, load_run
-from planlib.theorems.common import OUTCOME, PROCESS, Hypothesis, as_float, swept
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import as_float
+from theorems.solving import holds, rational
+from theorems.stored_runs import OUTCOME, PROCESS
+from theorems.sweeps import swept
+
+claim = claims("5.1")
 
 # --- solver: all real tables at once -----------------------------------------------------------
 #
@@ -63,10 +69,20 @@ def mean_of_them(c, targets):
     return c * len(targets) == sum(targets)
 
 
-def _fixed_points(claim, size: str) -> Finding:
+@claim(
+    "fixed-points",
+    "solver",
+    at_least_the_largest,
+    {
+        "equal to the largest": equal_to_the_largest,
+        "at most 1": at_most_one,
+        "the mean": mean_of_them,
+    },
+)
+def _fixed_points(stated, size: str) -> Finding:
+    """The fixed points are exactly the constants that no step onto the target exceeds."""
     largest = 4 if size == "small" else 5
-    questions = unknown = 0
-    refuted = []
+    tally, refuted = Tally("questions", failed="refuted", undecided="undecided"), []
     for n in range(2, largest + 1):
         others = range(n - 1)  # the target is the last node; all targets are alike
         f = {(j, k): z3.Real(f"f_{j}_{k}") for j in others for k in range(n)}
@@ -80,7 +96,7 @@ def _fixed_points(claim, size: str) -> Finding:
         ]
         fixed = z3.And(*(f[j, k] == best[k] for j in others for k in others))
         targets = [f[j, n - 1] for j in others]
-        described = z3.And(*(f[j, k] == c for j in others for k in others), claim(c, targets))
+        described = z3.And(*(f[j, k] == c for j in others for k in others), stated(c, targets))
         for is_fixed, question in (
             (True, [fixed, c == f[0, 0], z3.Not(described)]),  # a fixed point not described
             (False, [described, z3.Not(fixed)]),  # described, and no fixed point
@@ -88,28 +104,20 @@ def _fixed_points(claim, size: str) -> Finding:
             solver = z3.Solver()
             solver.set("timeout", 60_000)
             solver.add(*is_best, *question)
-            questions += 1
             found = solver.check()
-            unknown += found == z3.unknown
+            tally.add("questions", holds(found))
             if found == z3.sat:
                 model = solver.model()
-                table = [[_number(model, f[j, k]) for k in range(n)] for j in others]
+                table = [[rational(model, f[j, k]) for k in range(n)] for j in others]
                 table.append([fmpq(0)] * n)
                 still = exact.outcome_bellman(table, n - 1) == table
                 assert still == is_fixed  # confirmed by code without the solver
                 refuted.append(n)
-    return decide(
-        False if refuted else None if unknown else True,
-        f"{questions} questions, {len(refuted)} refuted{f', first on {refuted[0]} nodes' if refuted else ''}, "
-        f"{unknown} undecided",
+    return tally.finding(
         f"z3, both directions: every fixed point is described, and everything described is one; 2 to {largest} nodes, "
         "all real tables, the values of steps onto the target free; no graph enters; confirmed in exact rationals",
+        note=f", first on {refuted[0]} nodes" if refuted else "",
     )
-
-
-def _number(model, x) -> fmpq:
-    value = model.eval(x, model_completion=True)
-    return fmpq(value.numerator_as_long(), value.denominator_as_long())
 
 
 # --- exhaustive: sampled updates in exact rationals --------------------------------------------
@@ -130,9 +138,16 @@ def largest_onto_target(history):
     return max(history[1:])
 
 
-def _bounded(claim, size: str) -> Finding:
-    rng = random.Random(511)
-    runs = failures = 0
+@claim(
+    "bound",
+    "exhaustive",
+    running_maximum,
+    {"at most 1": reward_bound, "the starts forgotten": largest_onto_target},
+    seeds=(511,),
+)
+def _bounded(bound, size: str) -> Finding:
+    """No value ever exceeds the running maximum of starts and steps onto the target."""
+    rng, tally = random.Random(511), Tally("runs")
     for n, _ in itertools.product((2, 3, 4), range(20 if size == "small" else 100)):
         target = n - 1
         values = [[fmpq(rng.randint(-9, 15), 7) for _ in range(n)] for _ in range(n)]
@@ -146,11 +161,8 @@ def _bounded(claim, size: str) -> Finding:
             values[j][k] += step * (goal - values[j][k])
             if k == target:
                 history.append(values[j][k])
-        runs += 1
-        failures += max(x for row in values[:target] for x in row) > claim(history)
-    return decide(
-        failures == 0,
-        f"{runs} runs, {failures} failures",
+        tally.add("runs", max(x for row in values[:target] for x in row) <= bound(history))
+    return tally.finding(
         "2 to 4 nodes, random rational starts between -9/7 and 15/7, 60 updates of random entries with random steps in "
         "(0, 1], rewards onto the target drawn from {0, 1}: any sequence of prefixes; exact rationals",
     )
@@ -195,7 +207,9 @@ def outcome_table(seed: int, reward: str, updates: int):
     return tuple(found)
 
 
+@claim("levels", "statistical", "outcome", {"process reward": "process"}, seeds=SEEDS)
 def _levels(reward: str, size: str) -> Finding:
+    """The sampled trainer gives all steps off the target one value: no structure."""
     gaps, spreads, tops = [], [], []
     for seed in SEEDS[:3] if size == "small" else SEEDS:
         for values, feasible in outcome_table(seed, reward, 400 if size == "small" else 800):
@@ -217,7 +231,9 @@ def _levels(reward: str, size: str) -> Finding:
 # --- transformer -------------------------------------------------------------------------------
 
 
+@claim("transformer", "transformer", OUTCOME, {"process reward": PROCESS}, seeds=(2,))
 def _transformer(config, size: str) -> Finding:
+    """With outcome reward the transformer's classes merge and its accuracy is gone."""
     run = load_run(config)
     levels = [
         run.history[f"{name}_value"][-1]
@@ -263,58 +279,13 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 CHECKS = (
-    Check(
-        claim="5.1/fixed-points",
-        rung="solver",
-        title="The fixed points are exactly the constants that no step onto the target exceeds.",
-        measure=_fixed_points,
-        statement=at_least_the_largest,
-        mutations={
-            "equal to the largest": equal_to_the_largest,
-            "at most 1": at_most_one,
-            "the mean": mean_of_them,
-        },
-        cell="check-5-1-fixed-points",
-    ),
-    Check(
-        claim="5.1/bound",
-        rung="exhaustive",
-        title="No value ever exceeds the running maximum of starts and steps onto the target.",
-        measure=_bounded,
-        statement=running_maximum,
-        mutations={"at most 1": reward_bound, "the starts forgotten": largest_onto_target},
-        seeds=(511,),
-        cell="check-5-1-bound",
-    ),
-    Check(
-        claim="5.1/levels",
-        rung="statistical",
-        title="The sampled trainer gives all steps off the target one value: no structure.",
-        measure=_levels,
-        statement="outcome",
-        mutations={"process reward": "process"},
-        seeds=SEEDS,
-        cell="check-5-1-levels",
-    ),
-    Check(
-        claim="5.1/transformer",
-        rung="transformer",
-        title="With outcome reward the transformer's classes merge and its accuracy is gone.",
-        measure=_transformer,
-        statement=OUTCOME,
-        mutations={"process reward": PROCESS},
-        source="stored",
-        seeds=(2,),
-        cell="check-5-1-transformer",
-    ),
-    NotApplicable(
-        "5.1/symbolic",
-        "symbolic",
-        "a maximum over entries, piecewise linear; the solver decides every case of it at once",
-    ),
-    NotApplicable(
-        "5.1/certified",
-        "certified",
-        "linear relations between rational values, decided exactly by the solver and exhaustive rungs",
+    _fixed_points,
+    _bounded,
+    _levels,
+    _transformer,
+    *inapplicable(
+        "5.1",
+        symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",
+        certified="linear relations between rational values, decided exactly by the solver and exhaustive rungs",
     ),
 )

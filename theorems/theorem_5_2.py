@@ -29,24 +29,18 @@ import z3
 from flint import fmpq
 
 from planlib import exact
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import TabularModel
 from planlib.studies import SEEDS as SEEDS_OF_RUNS
 from planlib.studies import STUDIES, Q
 from planlib.study import READ_OUT, load_run
-from planlib.theorems.common import (
-    OUTCOME,
-    PROCESS,
-    Hypothesis,
-    digraph_classes,
-    interval,
-    is_acyclic,
-    structure_error,
-    swept,
-)
-from planlib.theorems.solving import adjacency_of, rational
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import digraph_classes, is_acyclic
+from theorems.solving import adjacency_of, rational
+from theorems.stored_runs import OUTCOME, PROCESS
+from theorems.sweeps import structure_error, swept
 
 # --- solver: every acyclic graph and all real logits at once -----------------------------------
 
@@ -379,7 +373,6 @@ CHECKS = (
             "A + R": FixedPoint(lambda a, r: a + r),
             "2 A R - 1, feasible or not": FixedPoint(lambda a, r: 2 * a * r - 1),
         },
-        cell="check-5-2-unique",
     ),
     Check(
         claim="5.2/starts",
@@ -389,7 +382,6 @@ CHECKS = (
         statement=recovers,
         mutations={"legal or not alone": adjacency_alone, "high starts survive": keeps_its_start},
         seeds=(521,),
-        cell="check-5-2-starts",
     ),
     Check(
         claim="5.2/sweeps",
@@ -398,7 +390,6 @@ CHECKS = (
         measure=_sweeps,
         statement=distance_and_one,
         mutations={"the longest path": longest_path, "the distance alone": distance_alone},
-        cell="check-5-2-sweeps",
     ),
     Check(
         claim="5.2/sampled",
@@ -408,7 +399,6 @@ CHECKS = (
         statement="process",
         mutations={"outcome reward": "outcome"},
         seeds=SEEDS,
-        cell="check-5-2-sampled",
     ),
     Check(
         claim="5.2/transformer",
@@ -417,9 +407,7 @@ CHECKS = (
         measure=_transformer,
         statement=PROCESS,
         mutations={"outcome reward": OUTCOME},
-        source="stored",
         seeds=(2,),
-        cell="check-5-2-transformer",
     ),
     Check(
         claim="5.2/seeds",
@@ -431,9 +419,7 @@ CHECKS = (
             "outcome reward": Study(STUDIES["q-outcome"], 0.98),
             "SFT logits unscaled": Study(STUDIES["q-ingredients"][:1], 0.98),
         },
-        source="stored",
         seeds=tuple(SEEDS_OF_RUNS),
-        cell="check-5-2-seeds",
     ),
     Check(
         claim="5.2/off-policy",
@@ -445,9 +431,7 @@ CHECKS = (
             "a fifth of the steps uniform": Study(STUDIES["q-exploration"][:1], 0.95),
             "a constant learning rate": Study(STUDIES["q-exploration"][-1:], 0.95),
         },
-        source="stored",
         seeds=tuple(SEEDS_OF_RUNS),
-        cell="check-5-2-off-policy",
     ),
     NotApplicable(
         "5.2/symbolic",

@@ -35,23 +35,17 @@ from flint import arb, fmpq
 from scipy.integrate import solve_ivp
 
 from planlib import exact, metrics
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
 from planlib.studies import PG
 from planlib.study import load_run
-from planlib.theorems.common import (
-    STAGES,
-    Hypothesis,
-    as_float,
-    digraph_classes,
-    interval,
-    problems,
-    set_policy,
-    signs_of_balls,
-    softmax_rows,
-)
 from planlib.train import PolicyGradientConfig, train_policy_gradient
+from theorems.balls import signs_of_balls
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import as_float, digraph_classes, problems
+from theorems.stored_runs import STAGES
+from theorems.tables import set_policy, softmax_rows
 
 # --- symbolic: the two steps of the proof, and the leading term --------------------------------
 
@@ -903,7 +897,6 @@ CHECKS = (
             "the probabilities are the martingale": Steps(martingale="probabilities"),
             "twice the curvature": Steps(curvature=2),
         },
-        cell="check-4-3-proof",
     ),
     Check(
         claim="4.3/leading",
@@ -916,7 +909,6 @@ CHECKS = (
             "no 1/B": no_batch,
             "1 - S2, as in Wright-Fisher": gini,
         },
-        cell="check-4-3-leading",
     ),
     Check(
         claim="4.3/selection",
@@ -928,7 +920,6 @@ CHECKS = (
             "the odds are kept": lambda a, b: a - b,
             "e^f_a - e^f_b": lambda a, b: sp.exp(a) - sp.exp(b),
         },
-        cell="check-4-3-selection",
     ),
     Check(
         claim="4.3/baseline",
@@ -940,7 +931,6 @@ CHECKS = (
             "a baseline changes nothing": lambda r, p, b: (r + p) ** 2,
             "p does not count": lambda r, p, b: (r - b) ** 2,
         },
-        cell="check-4-3-baseline",
     ),
     Check(
         claim="4.3/adam",
@@ -952,7 +942,6 @@ CHECKS = (
             "no first order, as for SGD": lambda policy: 0 * policy[0],
             "2 pi - 1": lambda policy: 2 * policy[0] - 1,
         },
-        cell="check-4-3-adam",
     ),
     Check(
         claim="4.3/increase",
@@ -966,7 +955,6 @@ CHECKS = (
             "never strict": never_strict,
         },
         seeds=(431,),
-        cell="check-4-3-increase",
     ),
     Check(
         claim="4.3/certified",
@@ -980,7 +968,6 @@ CHECKS = (
             "at least the leading term": above_leading_term,
         },
         seeds=(433,),
-        cell="check-4-3-certified",
     ),
     Check(
         claim="4.3/orders",
@@ -994,7 +981,6 @@ CHECKS = (
             "B^(-2), as of a squared mean": (2.0, -2.0),
         },
         seeds=SEEDS,
-        cell="check-4-3-orders",
     ),
     Check(
         claim="4.3/fan",
@@ -1008,7 +994,6 @@ CHECKS = (
             "no drift": no_drift,
         },
         seeds=FAN_SEEDS,
-        cell="check-4-3-fan",
     ),
     Check(
         claim="4.3/exit",
@@ -1018,7 +1003,6 @@ CHECKS = (
         statement=FAIR_WALK,
         mutations={"the probability is the martingale: pi itself": EXIT_START, "a fair coin": 0.5},
         seeds=SEEDS,
-        cell="check-4-3-exit",
     ),
     Check(
         claim="4.3/mechanisms",
@@ -1028,7 +1012,6 @@ CHECKS = (
         statement=both,
         mutations={"selection alone": selection_alone, "noise alone": noise_alone},
         seeds=SEEDS,
-        cell="check-4-3-mechanisms",
     ),
     Check(
         claim="4.3/entropy",
@@ -1038,7 +1021,6 @@ CHECKS = (
         statement=noisy_clock,
         mutations={"constant noise": constant_noise, "cosh(g/2), not squared": half_the_clock},
         seeds=SEEDS,
-        cell="check-4-3-entropy",
     ),
     Check(
         claim="4.3/transformer",
@@ -1047,9 +1029,7 @@ CHECKS = (
         measure=_transformer,
         statement="policy gradient",
         mutations={"as many updates of SFT": "more SFT"},
-        source="stored",
         seeds=(2,),
-        cell="check-4-3-transformer",
     ),
     NotApplicable(
         "4.3/solver",

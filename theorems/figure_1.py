@@ -9,9 +9,7 @@ Source: Wang et al., arXiv 2509.22613, figure 1.
 from __future__ import annotations
 
 from planlib.studies import ACYCLIC, BLOCKSWORLD
-from planlib.theorems.comparing import FIRST, LAST, Gap, Point, claims_on
-from planlib.theorems.figure_2 import FREE, HELD
-from planlib.theorems.figure_3 import ON, everything
+from theorems.comparing import FIRST, FREE, HELD, LAST, ON, Gap, Point, claims_on, everything
 
 # Name on the page: method, and the moment of its curve.
 METHODS = {

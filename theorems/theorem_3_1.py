@@ -34,19 +34,15 @@ import torch
 from flint import arb, fmpq
 
 from planlib import exact, losses, metrics, task
-from planlib.evidence import Check, Finding, NotApplicable, decide
+from planlib.evidence import Check, Finding, NotApplicable, decide, interval
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from planlib.study import load_run
-from planlib.theorems.common import (
-    CHECKED_RUN,
-    Hypothesis,
-    digraphs,
-    interval,
-    rational_row,
-    signs_of_balls,
-)
 from planlib.train import SFTConfig, train_sft
+from theorems.balls import signs_of_balls
+from theorems.hypotheses import Hypothesis
+from theorems.small_graphs import digraphs, rational_row
+from theorems.stored_runs import CHECKED_RUN
 
 # --- symbolic: one visited row, any counts, any number of unseen entries ----------------------
 
@@ -585,7 +581,6 @@ CHECKS = (
         measure=_symbolic,
         statement=_normalised,
         mutations={"add-one smoothing": _smoothed, "uniform over seen nodes": _uniform_over_seen},
-        cell="check-3-1-symbolic",
     ),
     Check(
         claim="3.1/maximum-likelihood",
@@ -595,7 +590,6 @@ CHECKS = (
         statement=frequencies,
         mutations=RIVALS,
         seeds=(31,),
-        cell="check-3-1-exhaustive",
     ),
     Check(
         claim="3.1/excess",
@@ -605,7 +599,6 @@ CHECKS = (
         statement=Fraction(1, 2),
         mutations={"without the half": Fraction(1), "2% too strong": Fraction(51, 100)},
         seeds=(37,),
-        cell="check-3-1-certified",
     ),
     Check(
         claim="3.1/rate",
@@ -618,7 +611,6 @@ CHECKS = (
             "square-root rate": square_root_rate,
         },
         seeds=RATE_SEEDS,
-        cell="check-3-1-statistical",
     ),
     Check(
         claim="3.1/nearest",
@@ -627,9 +619,7 @@ CHECKS = (
         measure=_nearest,
         statement="frequencies",
         mutations={"target-blind frequencies": "blind", "uniform over correct steps": "uniform"},
-        source="stored",
         seeds=(CHECKED_RUN.seed,),
-        cell="check-3-1-transformer",
     ),
     Check(
         claim="3.1/unseen-rows",
@@ -641,9 +631,7 @@ CHECKS = (
             "asked for another reachable target": "unseen_other",
             "uniform over legal steps": "unseen_legal",
         },
-        source="stored",
         seeds=(CHECKED_RUN.seed,),
-        cell="check-3-1-unseen",
     ),
     NotApplicable(
         "3.1/solver",
