@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 
@@ -37,6 +39,39 @@ class InputError(ValueError):
 
 class GraphError(InputError):
     """The adjacency matrix, the graph's name or its file does not describe a planning graph."""
+
+
+def plain_number(argument: str, value: object, kind: type) -> object:
+    """Return a setting as a plain Python number of one kind: ``int``, ``float`` or ``bool``.
+
+    Numbers of numpy (and of torch) without a dimension count as numbers, and an integer as a
+    float where a float is asked for, so that equal settings have one spelling.
+
+    Raises
+    ------
+    InputError
+        If it is another kind of thing (a bool is no number), NaN or infinite.
+    """
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
+    accepted = {int: (int,), float: (int, float), bool: (bool,)}[kind]
+    good = isinstance(plain, accepted) and (kind is bool or not isinstance(plain, bool))
+    if not good or (kind is float and not -math.inf < plain < math.inf):
+        expected = {int: "an integer", float: "a finite number", bool: "True or False"}[kind]
+        raise InputError(argument, expected, repr(value))
+    return plain if kind is bool else kind(plain) + kind(0)  # -0.0 is 0.0
+
+
+def plain_fields(config: object) -> None:
+    """Put :func:`plain_number` to each number of a (frozen) dataclass, by its declared kind.
+
+    To be called in ``__post_init__``, in a module whose annotations are strings
+    (``from __future__ import annotations``).
+    """
+    for field in fields(config):
+        kind = {"int": int, "float": float, "bool": bool}.get(field.type.partition(" ")[0])
+        value = getattr(config, field.name)
+        if kind and not (value is None and "None" in field.type):
+            object.__setattr__(config, field.name, plain_number(field.name, value, kind))
 
 
 class PlanningGraph:
@@ -124,6 +159,32 @@ class PlanningGraph:
         """Whether the graph has no directed cycle."""
         mutual = self.reachability & self.reachability.T
         return int(mutual.sum()) == self.n
+
+    @cached_property
+    def longest_paths(self) -> np.ndarray:
+        """Shape ``(n, n)`` int64: ``[i, k]`` is the most edges of a path from ``k`` to target ``i``.
+
+        -1 where there is no path.
+
+        Raises
+        ------
+        GraphError
+            If the graph has cycles: a path may then go round as often as it likes.
+        """
+        if not self.is_acyclic:
+            raise GraphError("longest_paths", "a graph without cycles", repr(self))
+        longest = np.full((self.n, self.n), -1)  # (current, target)
+        for k in np.argsort(self.reachability.sum(0)):  # a node reaches more than its followers do
+            onward = longest[self.adjacency[k]].max(0, initial=-1)
+            longest[k] = np.where(onward < 0, -1, onward + 1)
+            longest[k, k] = 0
+        longest.setflags(write=False)
+        return longest.T
+
+    @property
+    def longest_path(self) -> int | None:
+        """Number of edges of the longest path; None on a graph with cycles, where none is."""
+        return int(self.longest_paths.max()) if self.is_acyclic else None
 
     def correct_next(self, targets: object, nodes: object) -> np.ndarray:
         """Correct-next mask: for each (target ``i``, current ``j``) the set ``C(i, j)``.
