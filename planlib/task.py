@@ -14,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+import networkx as nx
 import numpy as np
 
-from planlib.graph import InputError, PlanningGraph
+from planlib.graph import InputError, PlanningGraph, plain_number
 
 PROMPT = 3  # tokens of the prompt s t s
 
@@ -56,9 +57,18 @@ def decode(tokens: Iterable[int], n: int) -> str:
 
 
 def encode(paths: Sequence[Sequence[int]], n: int) -> np.ndarray:
-    """Turn paths (both ends included) into padded sequences, shape ``(len(paths), L)`` int64."""
+    """Turn paths (both ends included) into padded sequences, shape ``(len(paths), L)`` int64.
+
+    Raises
+    ------
+    InputError
+        If there is no path, or one of them is empty or names a node that does not exist.
+    """
     if not len(paths):
         raise InputError("paths", "at least one path", "none")
+    for path in paths:
+        if not len(path) or not all(_is_node(k, n) for k in path):
+            raise InputError("paths", f"nodes 0 to {n - 1}", path)
     length = 3 + max(len(path) for path in paths)
     tokens = np.full((len(paths), length), pad_token(n), dtype=np.int64)
     for row, path in zip(tokens, paths, strict=True):
@@ -66,9 +76,31 @@ def encode(paths: Sequence[Sequence[int]], n: int) -> np.ndarray:
     return tokens
 
 
-def prompts(pairs: object) -> np.ndarray:
-    """Return the prompts ``s t s`` of problems given as rows ``(s, t)``, shape ``(m, 3)``."""
-    return np.asarray(pairs, dtype=np.int64)[:, [0, 1, 0]]
+def _is_node(k: object, n: int) -> bool:
+    return isinstance(k, int | np.integer) and not isinstance(k, bool) and 0 <= k < n
+
+
+def prompts(pairs: object, n: int | None = None) -> np.ndarray:
+    """Return the prompts ``s t s`` of problems given as rows ``(s, t)``, shape ``(m, 3)``.
+
+    Raises
+    ------
+    ProblemError
+        If the rows are no pairs of integers or, where ``n`` is given, name a node that
+        does not exist.
+    """
+    p = np.asarray(pairs)
+    if p.ndim != 2 or p.shape[1] != 2 or p.dtype.kind not in "iu" or not len(p):
+        raise ProblemError("pairs", "integer rows (source, target)", f"shape {p.shape} {p.dtype}")
+    if n is not None:
+        _refuse_rows(p, ((p < 0) | (p >= n)).any(1), f"nodes 0 to {n - 1}")
+    return p.astype(np.int64)[:, [0, 1, 0]]
+
+
+def _refuse_rows(pairs: np.ndarray, bad: np.ndarray, expected: str) -> None:
+    where = np.flatnonzero(bad)
+    if where.size:
+        raise ProblemError("pairs", expected, f"{tuple(pairs[where[0]].tolist())}")
 
 
 def check_problems(graph: PlanningGraph, pairs: object) -> np.ndarray:
@@ -80,18 +112,41 @@ def check_problems(graph: PlanningGraph, pairs: object) -> np.ndarray:
         If a node does not exist, the source is the target, or the target
         cannot be reached.
     """
-    p = np.asarray(pairs)
-    if p.ndim != 2 or p.shape[1] != 2 or p.dtype.kind not in "iu" or not len(p):
-        raise ProblemError("pairs", "integer rows (source, target)", f"shape {p.shape} {p.dtype}")
-    for bad, expected in (
-        (lambda: ((p < 0) | (p >= graph.n)).any(1), f"nodes 0 to {graph.n - 1}"),
-        (lambda: p[:, 0] == p[:, 1], "a source that is not the target"),
-        (lambda: ~graph.reachability[p[:, 1], p[:, 0]], "a target that the source can reach"),
-    ):
-        where = np.flatnonzero(bad())
-        if where.size:
-            raise ProblemError("pairs", expected, f"{tuple(p[where[0]].tolist())}")
-    return p.astype(np.int64)
+    p = prompts(pairs, graph.n)[:, :2]
+    _refuse_rows(p, p[:, 0] == p[:, 1], "a source that is not the target")
+    unreachable = ~graph.reachability[p[:, 1], p[:, 0]]
+    _refuse_rows(p, unreachable, "a target that the source can reach")
+    return p
+
+
+def length_of(edges: int) -> int:
+    """Tokens of a sequence whose path has this many edges: prompt, nodes and end token."""
+    return PROMPT + edges + 1
+
+
+def check_length(graph: PlanningGraph, pairs: object, max_length: int) -> None:
+    """Refuse a limit on generated tokens that is too small for a right answer to these problems.
+
+    Without cycles there must be room for every correct path.  With them paths have no
+    longest, and there must be room for the shortest of each problem.
+
+    Raises
+    ------
+    ProblemError
+        If a pair is no problem on this graph.
+    InputError
+        If ``max_length`` is too small, with the number that is needed.
+    """
+    problems = check_problems(graph, pairs)
+    if graph.is_acyclic:
+        longest = graph.longest_paths[problems[:, 1], problems[:, 0]]  # (m,)
+    else:
+        far = problems[~_within(graph, problems, max_length - length_of(0))]
+        digraph = graph.to_networkx() if len(far) else None
+        longest = [nx.shortest_path_length(digraph, s, t) for s, t in far.tolist()]
+    needed = length_of(max(longest, default=0))
+    if needed > max_length:
+        raise InputError("max_length", f"at least {needed} tokens on this graph", max_length)
 
 
 @dataclass(frozen=True)
@@ -113,6 +168,20 @@ class Split:
         return np.concatenate([self.edge_pairs, self.path_pairs])
 
 
+def check_seed(seed: object) -> int:
+    """Return a seed as a plain integer.
+
+    Raises
+    ------
+    InputError
+        If it is no integer, negative, or too large for a generator of torch.
+    """
+    plain = plain_number("seed", seed, int)
+    if not 0 <= plain < 2**63:
+        raise InputError("seed", "an integer from 0 to 2**63 - 1", seed)
+    return plain
+
+
 def split_pairs(graph: PlanningGraph, train_fraction: float, seed: int) -> Split:
     """Split the reachable pairs: all edges, a fraction of the other pairs, and the rest for testing.
 
@@ -123,6 +192,7 @@ def split_pairs(graph: PlanningGraph, train_fraction: float, seed: int) -> Split
     """
     if not 0 <= train_fraction <= 1:
         raise SplitError("train_fraction", "a number in [0, 1]", train_fraction)
+    seed = check_seed(seed)
     pairs = graph.reachable_pairs()
     is_edge = graph.adjacency[pairs[:, 0], pairs[:, 1]]
     others = np.random.default_rng(seed).permutation(pairs[~is_edge])
@@ -164,7 +234,9 @@ def random_paths(
         raise InputError("method", "'loop_erased' or 'self_avoiding'", repr(method))
     problems = check_problems(graph, pairs)
     if max_steps is not None:
-        _check_within(graph, problems, max_steps)
+        far = problems[~_within(graph, problems, max_steps)]
+        if len(far):
+            raise ProblemError("max_steps", f"at least the distance of {far[0]}", max_steps)
     choices: dict[tuple[int, int], list[int]] = {}
 
     def draw(source: int, target: int) -> list[int]:
@@ -195,13 +267,16 @@ def random_paths(
     return paths
 
 
-def _check_within(graph: PlanningGraph, problems: np.ndarray, max_steps: int) -> None:
+def _within(graph: PlanningGraph, problems: np.ndarray, max_steps: int) -> np.ndarray:
+    """Whether each problem has a path of at most ``max_steps`` edges: shape ``(m,)`` bool."""
     near = np.eye(graph.n, dtype=bool)
+    found = near[problems[:, 0], problems[:, 1]]
     for _ in range(max_steps):
+        if found.all():
+            break
         near |= (near.astype(np.float32) @ graph.adjacency.astype(np.float32)) > 0
-    far = np.flatnonzero(~near[problems[:, 0], problems[:, 1]])
-    if far.size:
-        raise ProblemError("max_steps", f"at least the distance of {problems[far[0]]}", max_steps)
+        found = near[problems[:, 0], problems[:, 1]]
+    return found
 
 
 def sft_dataset(graph: PlanningGraph, split: Split, paths_per_pair: int, seed: int) -> np.ndarray:
@@ -214,10 +289,60 @@ def sft_dataset(graph: PlanningGraph, split: Split, paths_per_pair: int, seed: i
     -------
     numpy.ndarray
         Shape ``(N, L)`` int64, padded on the right.
+
+    Raises
+    ------
+    InputError
+        If ``paths_per_pair`` is no integer of at least 0, or the seed is none.
     """
+    if plain_number("paths_per_pair", paths_per_pair, int) < 0:
+        raise InputError("paths_per_pair", "at least 0", paths_per_pair)
+    seed = check_seed(seed)
     pairs = np.repeat(split.train_pairs, paths_per_pair, axis=0)
     paths = random_paths(graph, pairs, np.random.default_rng(seed))
     return encode([*map(tuple, split.edge_pairs.tolist()), *paths], graph.n)
+
+
+def check_training_sequences(tokens: object, n: int) -> np.ndarray:
+    """Return training sequences as int64, shape ``(N, L)``, or refuse them.
+
+    A row is a prompt ``s t s``, nodes, one end token, then padding alone.  That the path is
+    legal or right is not asked.
+
+    Raises
+    ------
+    InputError
+        If a row has another form: padded on the left, say, or encoded for another ``n``.
+    """
+    x = _token_array(tokens, n)
+    _check_prompts(x, n)
+    ended = np.cumsum(x == end_token(n), axis=1)  # (N, L): end tokens so far
+    is_last = (x == end_token(n)) & (ended == 1)
+    form = np.where(ended == 0, x < n, is_last | (x == pad_token(n))).all(1) & (ended[:, -1] == 1)
+    where = np.flatnonzero(~form)
+    if not len(x) or where.size:
+        got = f"row {where[0]}: {x[where[0]].tolist()}" if len(x) else "no sequence"
+        wanted = (
+            f"'s t s a ... t', nodes below {n}, then {n} to end and {n + 1} to pad on the right"
+        )
+        raise InputError("data", wanted, got)
+    return x
+
+
+def _token_array(tokens: object, n: int) -> np.ndarray:
+    x = np.asarray(tokens)
+    if x.ndim != 2 or x.shape[1] < PROMPT or x.dtype.kind not in "iu":
+        raise InputError("tokens", "integers of shape (B, L) with L >= 3", f"{x.dtype} {x.shape}")
+    if ((x < 0) | (x > pad_token(n))).any():
+        raise InputError("tokens", f"tokens 0 to {pad_token(n)}", f"{x.min()} to {x.max()}")
+    return x.astype(np.int64, copy=False)
+
+
+def _check_prompts(x: np.ndarray, n: int) -> None:
+    bad = np.flatnonzero((x[:, 0] != x[:, 2]) | (x[:, :PROMPT] >= n).any(1))
+    if bad.size:
+        got = f"row {bad[0]} that begins {x[bad[0], :PROMPT].tolist()}"
+        raise InputError("tokens", "prompts 's t s' of nodes", got)
 
 
 def check_sequences(graph: PlanningGraph, tokens: object) -> np.ndarray:
@@ -234,14 +359,11 @@ def check_sequences(graph: PlanningGraph, tokens: object) -> np.ndarray:
     Raises
     ------
     InputError
-        If a row does not begin with a prompt ``s t s``.
+        If a row does not begin with a prompt ``s t s``, or something is no token.
     """
-    x = np.asarray(tokens)
     n = graph.n
-    if x.ndim != 2 or x.shape[1] < PROMPT:
-        raise InputError("tokens", "shape (B, L) with L >= 3", f"shape {x.shape}")
-    if (x[:, 0] != x[:, 2]).any() or (x[:, :PROMPT] >= n).any():
-        raise InputError("tokens", "prompts 's t s' of nodes", "another beginning")
+    x = _token_array(tokens, n)
+    _check_prompts(x, n)
     path = np.concatenate([x[:, 2:], np.full((len(x), 1), pad_token(n))], axis=1)
     current, following = path[:, :-1], path[:, 1:]  # (B, steps)
     at_target = current == x[:, 1:2]
