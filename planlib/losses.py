@@ -14,6 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from planlib.graph import InputError
+
+BASELINES = ("none", "mean", "leave_one_out")
+
 
 def path_log_probs(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
     """Log-probability of each chosen token: shape ``(B, S)``, zero off the path.
@@ -71,9 +75,20 @@ def advantages(returns: Tensor, baseline: str = "none") -> Tensor:
     baseline
         ``none``; ``mean``, the batch's mean, which scales the expected gradient by
         ``1 - 1/B``; or ``leave_one_out``, the mean of the other samples (0 in a batch of one).
+
+    Raises
+    ------
+    InputError
+        If the baseline is none of these.
     """
+    if baseline not in BASELINES:
+        raise InputError("baseline", f"one of {BASELINES}", repr(baseline))
     if baseline == "none":
         return returns
+    if not returns.is_floating_point():
+        returns = returns.double()
+    if (returns == returns[:1]).all():  # nothing to compare; a rounded mean would leave a rest
+        return torch.zeros_like(returns)
     centred = returns - returns.mean()
     return centred if baseline == "mean" else centred * len(returns) / max(len(returns) - 1, 1)
 
@@ -96,7 +111,14 @@ def policy_gradient(
     returns
         Shape ``(B,)``: the outcome reward ``r [correct] + p`` of each sequence, or its
         :func:`advantages`.
+
+    Raises
+    ------
+    InputError
+        If there is a weight and no base.
     """
+    if kl_weight and base_log_probs is None:
+        raise InputError("base_log_probs", "those of the base model, for the KL penalty", None)
     weights = returns[:, None].to(log_probs).expand_as(log_probs)  # (B, S)
     if kl_weight:
         weights = weights - kl_weight * (log_probs - base_log_probs).detach()
@@ -115,6 +137,9 @@ def q_learning(q_tm1: Tensor, r_t: Tensor, max_q_t: Tensor, discount_t: Tensor) 
         Value of the step taken, shape ``(B, S)``.
     r_t, max_q_t, discount_t
         Reward, largest next value over the nodes, and discount (0 where the
-        episode ends), all ``(B, S)`` and zero off the path.
+        episode ends), all ``(B, S)`` and zero off the path.  A next value where the
+        discount is 0 does not count, whatever it is.
     """
-    return (q_tm1 - r_t - discount_t * max_q_t.detach()).square().sum(1)
+    ended = discount_t == 0  # the largest value of a row without any is -inf, and 0 * -inf NaN
+    bootstrap = (discount_t.to(q_tm1) * max_q_t.detach()).masked_fill(ended, 0.0)
+    return (q_tm1 - r_t - bootstrap).square().sum(1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from planlib.graph import InputError
+from planlib.graph import InputError, plain_fields, plain_number
 
 
 class _TargetCurrentModel(nn.Module):
@@ -28,6 +28,7 @@ class _TargetCurrentModel(nn.Module):
 
     def __init__(self, n: int):
         super().__init__()
+        n = plain_number("n", n, int)
         if n < 2:
             raise InputError("n", "at least 2 nodes", n)
         self.n = n
@@ -111,6 +112,7 @@ class TransformerConfig:
     max_length: int = 48
 
     def __post_init__(self):
+        plain_fields(self)
         for name, least in (("n", 2), ("layers", 1), ("heads", 1), ("width", 1), ("max_length", 4)):
             if getattr(self, name) < least:
                 raise InputError(name, f"at least {least}", getattr(self, name))
@@ -268,10 +270,12 @@ def build_model(spec: dict, generator: torch.Generator | None = None) -> nn.Modu
     Raises
     ------
     InputError
-        If the kind is unknown.
+        If the kind or the type of its numbers is unknown.
     """
     size = {k: v for k, v in spec.items() if k not in ("kind", "dtype")}
-    dtype = getattr(torch, spec.get("dtype", "float32"))
+    dtype = getattr(torch, str(spec.get("dtype", "float32")), None)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise InputError("dtype", "a floating-point type of torch", repr(spec.get("dtype")))
     if spec.get("kind") == "Transformer":
         return Transformer(TransformerConfig(**size), generator).to(dtype)
     kinds = {"TabularModel": TabularModel, "LinearTransformer": LinearTransformer}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from planlib.graph import InputError
+from planlib.graph import InputError, plain_number
 from planlib.task import PROMPT, end_token, pad_token, prompts
 
 CHUNK = 1024  # rows at once, so that a step stays in the processor's cache
@@ -49,18 +49,25 @@ def sample(
     Raises
     ------
     InputError
-        If ``temperature <= 0``, ``epsilon`` lies outside ``[0, 1]``,
-        ``samples < 1`` or ``max_length`` leaves no room for a path.
+        If ``temperature`` is not positive and finite, ``epsilon`` lies outside ``[0, 1]``,
+        ``samples < 1``, ``max_length`` leaves no room for a path, or the model's logits
+        are NaN.
+    ProblemError
+        If a pair names a node that the model does not know.
     """
+    temperature = plain_number("temperature", temperature, float)
     if not temperature > 0:
         raise InputError("temperature", "a positive number", temperature)
+    epsilon = plain_number("epsilon", epsilon, float)
+    samples = plain_number("samples", samples, int)
+    max_length = plain_number("max_length", max_length, int)
     if not 0 <= epsilon <= 1:
         raise InputError("epsilon", "a probability in [0, 1]", epsilon)
     if samples < 1:
         raise InputError("samples", "at least 1", samples)
     if max_length <= PROMPT:
         raise InputError("max_length", f"more than the prompt's {PROMPT} tokens", max_length)
-    start = torch.as_tensor(prompts(pairs))  # (m, 3)
+    start = torch.as_tensor(prompts(pairs, model.n))  # (m, 3)
     per_chunk = max(1, CHUNK // samples)
     chunks = [
         _sample_chunk(model, part, generator, samples, temperature, greedy, epsilon, max_length)
@@ -83,9 +90,10 @@ def _sample_chunk(model, start, generator, samples, temperature, greedy, epsilon
     going = torch.ones(len(rows), dtype=torch.bool)
     for at in range(PROMPT, max_length):
         if greedy:
+            _check_logits(logits)
             chosen = logits.argmax(-1)  # (alive,)
         else:
-            chosen = draw(logits / temperature, generator)
+            chosen = draw(logits, generator, temperature)
         if epsilon:
             explore = torch.rand(len(chosen), generator=generator) < epsilon
             uniform = torch.randint(n, (len(chosen),), generator=generator)
@@ -103,13 +111,34 @@ def _sample_chunk(model, start, generator, samples, temperature, greedy, epsilon
     return tokens
 
 
-def draw(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one index a row from ``softmax(logits)``, shape ``(B,)``, by the inverse CDF.
+def draw(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
+    """Draw one index a row from ``softmax(logits / temperature)``, shape ``(B,)``, by the inverse CDF.
 
-    An entry of probability zero (logit ``-inf``) is never drawn.
+    An entry of probability zero (logit ``-inf``) is never drawn.  Where the temperature is
+    so small that the quotients overflow, one of the largest logits is drawn.
+
+    Raises
+    ------
+    InputError
+        If a row holds NaN or ``+inf``, or nothing but ``-inf``.
     """
-    weights = (logits - logits.amax(-1, keepdim=True)).exp()  # (B, V)
+    if logits.element_size() < 4:
+        logits = logits.float()  # a running sum of small weights stands still in half precision
+    scaled = logits / temperature
+    largest = scaled.amax(-1, keepdim=True)  # (B, 1)
+    if not largest.isfinite().all():
+        _check_logits(logits)
+        shifted = logits.double() - logits.double().amax(-1, keepdim=True)
+        scaled, largest = shifted / temperature, torch.zeros_like(shifted[:, :1])
+    weights = (scaled - largest).exp()  # (B, V)
     cumulative = weights.cumsum(-1)
     # Below 1 by more than rounding, so that the threshold never reaches the total.
     u = torch.rand(len(logits), 1, generator=generator).clamp(max=1 - 2**-22)
     return (cumulative <= u * cumulative[:, -1:]).sum(-1)
+
+
+def _check_logits(logits: Tensor) -> None:
+    largest = logits.amax(-1)  # NaN where the row holds one
+    if not largest.isfinite().all():
+        bad = largest[~largest.isfinite()][0].item()
+        raise InputError("logits", "finite numbers, or -inf for some of a row", f"largest {bad}")
