@@ -6,6 +6,10 @@ PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export JUPYTER_PATH := $(CURDIR)/tools/jupyter
+# Two workers with one thread each: threads that wait by spinning slow each other on two cores.
+export OMP_NUM_THREADS := 1
+WORKERS := -n 2 -q
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -15,8 +19,8 @@ book: setup
 
 test: setup
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest tests
-	$(RUN) -m pytest --nbval -p no:cacheprovider notebooks
+	$(RUN) -m pytest $(WORKERS) tests
+	$(RUN) -m pytest $(WORKERS) --dist loadfile --nbval -p no:cacheprovider notebooks
 
 # Recompute the records, execute every notebook and rewrite its committed outputs.
 notebooks: setup

@@ -1,7 +1,15 @@
-"""For nbval: progress bars go to stderr, which is no result to compare."""
+"""For nbval: which kernel runs the notebooks, and what is no result to compare."""
+
+import os
+from pathlib import Path
+
+# The kernel of this environment, whatever else JUPYTER_PATH names (module systems of clusters
+# set it), with one thread, since two notebooks run at once.
+os.environ["JUPYTER_PATH"] = str(Path(__file__).resolve().parent.parent / "tools" / "jupyter")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collectstart(collector):
-    """Leave stderr and pictures out of the comparison."""
+    """Leave stderr (progress bars) and pictures out of the comparison."""
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("stderr", "image/png")

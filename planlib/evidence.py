@@ -172,7 +172,7 @@ class Check:
     def code(self) -> str:
         """Source of what decides the claim: its measure, its statement and its mutations."""
         parts = {"": self.measure, "statement": self.statement} | self.mutations
-        return "\n\n".join(dict.fromkeys(_source(name, part) for name, part in parts.items()))
+        return "\n\n\n".join(dict.fromkeys(_source(name, part) for name, part in parts.items()))
 
     def run(self, size: str = "full") -> Record:
         """Measure the claim and its controls and return the record."""

@@ -6,6 +6,10 @@ from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
 
 
+# One thread a worker, however pytest was called: see the Makefile.
+torch.set_num_threads(1)
+
+
 @pytest.fixture
 def generator():
     return torch.Generator().manual_seed(0)

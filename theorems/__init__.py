@@ -24,6 +24,9 @@ THEOREMS = {
     "cycles": "Where 5.2 and 5.3 stop holding",
 }
 
+# Theorems on action values have a maximum in them, the solver's ground; the others are identities.
+ON_VALUES = ("5.1", "5.2", "5.3", "cycles")
+
 # The paper's figures: claims on stored runs, on the rung of transformers alone.
 FIGURES = {
     "figure1": "The graph read out of the logits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 from IPython.display import display
 from pygments import highlight
@@ -10,22 +11,25 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 import theorems
+from planlib.evidence import Check
 
 
 class Code:
-    """Source of a claim's measure, statement and mutations: folded in a page, whole as text."""
+    """Source of what decides some claims, each part once: folded in a page."""
 
-    def __init__(self, claim: str):
-        self.claim, self.text = claim, theorems.check(claim).code()
+    def __init__(self, title: str, checks: Iterable[Check]):
+        self.title = title
+        parts = (part for check in checks for part in check.code().split("\n\n\n"))
+        self.text = "\n\n\n".join(dict.fromkeys(parts))
 
     def __repr__(self) -> str:
-        return f"code of {self.claim}"
+        return self.title
 
     def _repr_html_(self) -> str:
         # The theme's own classes, so that it follows light and dark.
         code = highlight(self.text, PythonLexer(), HtmlFormatter(cssclass="highlight"))
-        name = html.escape(self.claim)
-        return f'<details class="code-of-claim"><summary>The code that decided {name}</summary>{code}</details>'
+        title = html.escape(self.title)
+        return f'<details class="code-of-claim"><summary>{title}</summary>{code}</details>'
 
 
 def show(claim: str) -> None:
@@ -36,5 +40,14 @@ def show(claim: str) -> None:
     InputError
         If there is no such claim.
     """
-    print(theorems.check(claim).run().report())
-    display(Code(claim))
+    check = theorems.check(claim)
+    print(check.run().report())
+    display(Code(f"The code that decided {claim}", [check]))
+
+
+def show_all(theorem: str) -> None:
+    """Run all checks of a theorem or figure, as :func:`show` does, with their code in one place."""
+    checks = theorems.checks(theorem)
+    for check in checks:
+        print(check.run().report())
+    display(Code("The code that decided these claims", checks))
