@@ -13,13 +13,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
+
+from planlib import files
 
 
 class InputError(ValueError):
@@ -315,42 +318,63 @@ def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 GRAMMAR = (
     "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), 'blocksworld:4', "
-    "or a file ending in .graphml or .edgelist"
+    "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
 )
+NUMBER = r"[0-9]{1,9}"
+RANDOM = re.compile(
+    rf"er:n=({NUMBER}),p=([0-9]*\.?[0-9]+(?:e-?[0-9]+)?),(acyclic|cyclic),seed=({NUMBER})"
+)
+PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
 
 def parse_graph(spec: str) -> PlanningGraph:
     """Make a graph from its name, the one grammar used everywhere.
 
-    ``er:n=100,p=0.15,acyclic,seed=0``, ``blocksworld:4``, or the path of a
-    GraphML (``.graphml``) or edge-list (``.edgelist``, ``.txt``) file.
+    ``er:n=100,p=0.15,acyclic,seed=0``, ``blocksworld:4``,
+    ``pddl:DOMAIN.pddl,PROBLEM.pddl`` (at most 2,000 reachable states, or ``,states=5000`` behind),
+    or the path of a file: GraphML, an edge list (comments, comma-separated, with a header),
+    MatrixMarket, ProsQA's JSON (``FILE.json#3`` for an entry of a list).  What a file holds that
+    a graph does not is dropped with a :class:`planlib.files.FileNotice`; see there.
 
     Raises
     ------
     GraphError
-        If the name does not follow the grammar or the file cannot be read.
+        If the name does not follow the grammar or the file cannot be read as what it is.
     """
     kind, _, rest = spec.partition(":")
-    try:
-        if kind == "er":
-            fields = dict(
-                part.split("=", 1) if "=" in part else (part, "") for part in rest.split(",")
-            )
-            if len(fields) == 4 and set(fields) - {"acyclic", "cyclic"} == {"n", "p", "seed"}:
-                return erdos_renyi(
-                    int(fields["n"]), float(fields["p"]), "acyclic" in fields, int(fields["seed"])
-                )
-        elif kind == "blocksworld" and re.fullmatch(r"\d+", rest):
-            return blocksworld(int(rest))
-        elif spec.endswith((".graphml", ".edgelist", ".txt")):
-            reader = nx.read_graphml if spec.endswith(".graphml") else _read_edge_list
-            return PlanningGraph.from_networkx(reader(spec), name=Path(spec).name)
-    except InputError:
-        raise
-    except (OSError, ValueError, nx.NetworkXException, SyntaxError) as error:
-        raise GraphError("graph", GRAMMAR, f"{spec!r} ({error})") from error
+    if found := RANDOM.fullmatch(_in_order(spec)):
+        n, p, way, seed = found.groups()
+        return erdos_renyi(int(n), float(p), way == "acyclic", int(seed))
+    if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
+        return blocksworld(int(rest))
+    if found := PDDL.fullmatch(spec):
+        domain, problem, states = found.groups()
+        most = files.MAX_STATES if states is None else int(states)
+        return _from_file(spec, lambda: files.read_pddl(domain, problem, most))
+    if kind not in ("er", "blocksworld", "pddl") and _names_a_file(spec):
+        return _from_file(spec, lambda: files.read_graph(spec))
     raise GraphError("graph", GRAMMAR, repr(spec))
 
 
-def _read_edge_list(path: str) -> nx.DiGraph:
-    return nx.read_edgelist(path, create_using=nx.DiGraph, data=False)
+def _names_a_file(spec: str) -> bool:
+    return "." in spec or "/" in spec or Path(spec).is_file()
+
+
+def _in_order(spec: str) -> str:
+    """Put the fields of ``er:`` in the grammar's order; each must stand there once anyhow."""
+    kind, _, rest = spec.partition(":")
+    place = {"n": 0, "p": 1, "acyclic": 2, "cyclic": 2, "seed": 3}
+    parts = sorted(rest.split(","), key=lambda part: place.get(part.partition("=")[0], 4))
+    return f"{kind}:{','.join(parts)}"
+
+
+def _from_file(spec: str, read: Callable[[], files.Listing]) -> PlanningGraph:
+    try:
+        listing = read()
+    except files.FileError as error:
+        raise GraphError("graph", error.expected, f"{error.got} (in {spec})") from error
+    for note in listing.notes:
+        warnings.warn(f"{spec}: {note}", files.FileNotice, stacklevel=3)
+    adjacency = np.zeros((len(listing.nodes),) * 2, dtype=bool)
+    adjacency[tuple(np.array(listing.edges).T)] = True
+    return PlanningGraph(adjacency, name=Path(spec).name, labels=listing.nodes)

@@ -1,0 +1,5 @@
+(define (problem four)
+  (:domain blocks)
+  (:objects a b c d - block)
+  (:init (on-table a) (on-table b) (on-table c) (on-table d) (clear a) (clear b) (clear c) (clear d))
+  (:goal (and (on a b) (on b c) (on c d))))
