@@ -1,0 +1,161 @@
+"""What is measured along a run and at its end: accuracy, diversity, read-out, action values.
+
+A :class:`Task` is what a configuration makes before any training.  Of a model on it,
+:func:`curve` and :func:`value_curve` give the figures along a second stage, :func:`measure`
+those at the end of every run.
+
+Source: Wang et al., arXiv 2509.22613, section 5; see :mod:`planlib.metrics`.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from planlib import metrics
+from planlib.graph import PlanningGraph, parse_graph
+from planlib.rollout import sample
+from planlib.studies import RunConfig
+from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
+
+READ_OUT = 0.05  # temperature at which action values are sampled
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a configuration makes before any training: graph, split and, when asked for, SFT data."""
+
+    config: RunConfig
+    graph: PlanningGraph
+    split: Split
+
+    @functools.cached_property
+    def data(self) -> np.ndarray:
+        """Training sequences; a stored run is mostly read without them."""
+        config = self.config
+        return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
+
+    @functools.cached_property
+    def rare_edges(self) -> np.ndarray:
+        """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
+        taken, n = np.zeros((self.graph.n, self.graph.n), dtype=int), self.graph.n
+        for at in range(PROMPT - 1, self.data.shape[1] - 1):
+            nodes, following = self.data[:, at], self.data[:, at + 1]
+            step = (nodes < n) & (following < n)
+            np.add.at(taken, (nodes[step], following[step]), 1)
+        counts = taken[np.nonzero(self.graph.adjacency)]
+        return counts <= np.quantile(counts, 0.1)
+
+
+def make_task(config: RunConfig) -> Task:
+    """Build graph and split of a configuration; its data are made when asked for."""
+    graph = parse_graph(config.graph)
+    return Task(config, graph, split_pairs(graph, config.train_fraction, config.seed))
+
+
+def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+    """Figures along Q-learning: mean value of each class of steps, accuracy and distinct paths.
+
+    The classes are those of Theorem 5.2, by (legal, reachable), over all rows of
+    targets and current nodes that can reach them, at the prompt; accuracy at
+    temperature :data:`READ_OUT`.
+    """
+    targets, nodes = np.nonzero(task.graph.reachability & ~np.eye(task.graph.n, dtype=bool))
+    values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
+    legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
+    figures = _figures(model, task, seed, READ_OUT)
+    for name, where in (
+        ("feasible", legal & reaches),
+        ("adjacent", legal & ~reaches),
+        ("reachable", ~legal & reaches),
+        ("neither", ~legal & ~reaches),
+    ):
+        if where.any():  # where every target can be reached, two of the classes are empty
+            figures[f"{name}_value"] = float(values[where].mean())
+            figures[f"{name}_spread"] = float(values[where].std())
+    return figures
+
+
+def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
+    """What every second stage records along its way, see :func:`curve`."""
+    figures, sampling = {}, {"temperature": temperature, "max_length": longest(task)}
+    for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
+        generator = torch.Generator().manual_seed(seed)
+        tokens = sample(model, pairs, generator, samples=2, **sampling)
+        found = check_sequences(task.graph, tokens)
+        for reason in Outcome:
+            figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
+        figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
+        edges = (tokens.numpy() < task.graph.n).sum(1) - PROMPT  # (2m,)
+        right = found == Outcome.CORRECT
+        figures[f"{name}_length"] = float(edges[right].mean()) if right.any() else 0.0
+        figures[f"{name}_greedy"] = metrics.accuracy(
+            model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
+        )
+        some = some_pairs(pairs, seed)
+        figures[f"{name}_distinct"] = float(
+            metrics.distinct_paths(model, task.graph, some, generator, **sampling).mean()
+        )
+        at = (pairs[:, 1], pairs[:, 0], temperature)
+        figures[f"{name}_entropy"] = float(metrics.row_entropy(model, *at).mean())
+        figures[f"{name}_divergence"] = float(
+            metrics.divergence_from_uniform(model, task.graph, *at).mean()
+        )
+    scores = metrics.adjacency_scores(model)
+    read = metrics.best_threshold(scores, task.graph.adjacency)
+    figures["edge_precision"], figures["edge_recall"] = read["precision"], read["recall"]
+    above = metrics.non_edges_above(scores, task.graph.adjacency)
+    figures["non_edges_above"] = float(above.mean())
+    figures["non_edges_above_rare"] = float(above[task.rare_edges].mean())
+    figures["rare_hidden"] = float((above[task.rare_edges] > 0).mean())
+    return figures
+
+
+def longest(task: Task) -> int:
+    """Longest sequence in tokens: 32 is enough without cycles; with them all the model has."""
+    return 32 if task.graph.is_acyclic else task.config.max_length
+
+
+def some_pairs(pairs: np.ndarray, seed: int) -> np.ndarray:
+    """The 100 pairs, drawn once a seed, on which distinct paths are counted."""
+    return pairs[np.random.default_rng(seed).permutation(len(pairs))[:100]]
+
+
+def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+    """Figures along a second stage, each for training and for test pairs (``train_``, ``test_``).
+
+    ``accuracy`` and ``greedy``: shares of correct sequences, two samples a pair, and greedy;
+    ``illegal_edge``, ``wrong_end``, ``no_end``, ``too_long``: shares of failed samples;
+    ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
+    distinct correct paths among 100 samples (:func:`some_pairs`); ``entropy`` and
+    ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out
+    over all targets: ``edge_precision`` and ``edge_recall`` at the best threshold,
+    ``non_edges_above`` an edge and ``non_edges_above_rare`` a rare one, ``rare_hidden``, the
+    share of rare edges below a non-edge; and ``wrong_mass``, the mean mass on wrong next
+    nodes of the first step, over the training prompts.
+    """
+    figures = _figures(model, task, seed)
+    sources, targets = task.split.train_pairs.T
+    correct = torch.as_tensor(task.graph.correct_next(targets, sources))
+    policy = metrics.next_node_logits(model, targets, sources).double().softmax(-1)
+    figures["wrong_mass"] = float((policy * ~correct).sum(-1).mean())
+    return figures
+
+
+def measure(model: nn.Module, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
+    """Final metrics of a run: greedy and sampled accuracy on test and training pairs."""
+    figures = {}
+    for name, pairs in (("test", task.split.test_pairs), ("train", task.split.train_pairs)):
+        for how, sampling in (
+            ("greedy", {"greedy": True}),
+            ("sampled", {"samples": 10, "temperature": temperature}),
+        ):
+            generator = torch.Generator().manual_seed(seed)
+            figures[f"{how}_{name}"] = metrics.accuracy(
+                model, task.graph, pairs, generator, max_length=longest(task), **sampling
+            )
+    return figures
