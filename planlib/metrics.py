@@ -11,10 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from planlib.graph import PlanningGraph
+from planlib.graph import InputError, PlanningGraph, plain_number
 from planlib.models import TabularModel, Transformer
 from planlib.rollout import sample
-from planlib.task import Outcome, check_problems, check_sequences, episode_steps, prompts
+from planlib.task import (
+    Outcome,
+    check_nodes,
+    check_problems,
+    check_sequences,
+    episode_steps,
+    needed_length,
+    prompts,
+)
+
+LENGTH = 32  # most tokens of a generated sequence, unless said or the graph needs more
 
 
 def outcomes(
@@ -26,11 +36,24 @@ def outcomes(
 ) -> dict[str, float]:
     """Share of each :class:`planlib.task.Outcome` among generated sequences, by its lower-case name.
 
-    Keyword arguments go to :func:`planlib.rollout.sample`.
+    Keyword arguments go to :func:`planlib.rollout.sample`; ``max_length`` is 32 if not given,
+    or what the graph needs (:func:`planlib.task.needed_length`) if that is more.
+
+    Raises
+    ------
+    InputError
+        If the model has another number of nodes, or cannot hold sequences of that length.
     """
-    tokens = sample(model, check_problems(graph, pairs), generator, **sampling)
+    tokens = _generate(model, graph, check_problems(graph, pairs), generator, **sampling)
     found = check_sequences(graph, tokens)
     return {reason.name.lower(): float((found == reason).mean()) for reason in Outcome}
+
+
+def _generate(model, graph, problems, generator, **sampling) -> Tensor:
+    check_nodes(graph, model.n)
+    if "max_length" not in sampling:
+        sampling["max_length"] = max(LENGTH, needed_length(graph, problems))
+    return sample(model, problems, generator, **sampling)
 
 
 def accuracy(
@@ -40,7 +63,7 @@ def accuracy(
     generator: torch.Generator,
     **sampling: object,
 ) -> float:
-    """Share of correct sequences; keyword arguments go to :func:`planlib.rollout.sample`."""
+    """Share of correct sequences; keyword arguments as for :func:`outcomes`."""
     return outcomes(model, graph, pairs, generator, **sampling)["correct"]
 
 
@@ -54,10 +77,10 @@ def distinct_paths(
 ) -> np.ndarray:
     """Number of distinct correct paths among ``samples`` samples of each problem: shape ``(m,)``.
 
-    The paper's diversity is its mean.
+    The paper's diversity is its mean.  Keyword arguments as for :func:`outcomes`.
     """
     problems = check_problems(graph, pairs)
-    tokens = sample(model, problems, generator, samples=samples, **sampling).numpy()
+    tokens = _generate(model, graph, problems, generator, samples=samples, **sampling).numpy()
     correct = np.flatnonzero(check_sequences(graph, tokens) == Outcome.CORRECT)
     rows = np.unique(np.column_stack([correct // samples, tokens[correct]]), axis=0)
     return np.bincount(rows[:, 0], minlength=len(problems))
@@ -65,8 +88,14 @@ def distinct_paths(
 
 @torch.no_grad()
 def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor:
-    """Logits over the nodes after the prompt ``j i j``: shape ``(m, n)``."""
-    start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1)))
+    """Logits over the nodes after the prompt ``j i j``: shape ``(m, n)``.
+
+    Raises
+    ------
+    ProblemError
+        If a node is not one of the model's.
+    """
+    start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1), model.n))
     last = torch.zeros(start.shape, dtype=torch.bool)
     last[:, -1] = True
     return torch.cat(
@@ -85,9 +114,22 @@ def prompt_logits(model: nn.Module) -> np.ndarray:
 def row_entropy(
     model: nn.Module, targets: object, nodes: object, temperature: float = 1.0
 ) -> np.ndarray:
-    """Entropy of the next-node distribution in each (target, current), in nats: shape ``(m,)``."""
-    log_probs = (next_node_logits(model, targets, nodes).double() / temperature).log_softmax(-1)
+    """Entropy of the next-node distribution in each (target, current), in nats: shape ``(m,)``.
+
+    Raises
+    ------
+    InputError
+        If the temperature is not positive and finite.
+    """
+    log_probs = _log_policy(model, targets, nodes, temperature)
     return torch.special.entr(log_probs.exp()).sum(-1).numpy()
+
+
+def _log_policy(model, targets, nodes, temperature) -> Tensor:
+    temperature = plain_number("temperature", temperature, float)
+    if temperature <= 0:
+        raise InputError("temperature", "a positive number", temperature)
+    return (next_node_logits(model, targets, nodes).double() / temperature).log_softmax(-1)
 
 
 def divergence_from_uniform(
@@ -100,9 +142,15 @@ def divergence_from_uniform(
     """``KL(U_C || pi)`` in each (target, current), in nats: shape ``(m,)``.
 
     ``U_C`` is uniform over the correct next nodes; rows without any give NaN.
+
+    Raises
+    ------
+    InputError
+        If the temperature is not positive and finite, or the model has another number of nodes.
     """
+    check_nodes(graph, model.n)
     correct = torch.as_tensor(graph.correct_next(targets, nodes))
-    log_probs = (next_node_logits(model, targets, nodes).double() / temperature).log_softmax(-1)
+    log_probs = _log_policy(model, targets, nodes, temperature)
     size = correct.sum(-1)
     cross = -torch.where(correct, log_probs, 0.0).sum(-1) / size
     return (cross - size.log()).numpy()
@@ -126,36 +174,54 @@ def adjacency_scores(model: nn.Module) -> np.ndarray:
 
 
 def best_threshold(scores: np.ndarray, adjacency: np.ndarray) -> dict[str, float]:
-    """Precision, recall and threshold of the read-out whose F1 score is the largest."""
+    """Precision, recall and threshold of the read-out whose F1 score is the largest.
+
+    Read as edges are all scores of at least the threshold: equal scores stand or fall together.
+
+    Raises
+    ------
+    InputError
+        If there is no edge to find, or a score off the diagonal is NaN.
+    """
     off = ~np.eye(len(adjacency), dtype=bool)
+    if not adjacency[off].any():
+        raise InputError("adjacency", "at least one edge", "none")
+    if np.isnan(scores[off]).any():
+        raise InputError("scores", "numbers off the diagonal", "NaN")
     order = np.argsort(-scores[off], kind="stable")
+    falling = scores[off][order]
     hits = np.cumsum(adjacency[off][order])
     kept = np.arange(1, len(hits) + 1)
     f1 = 2 * hits / (kept + hits[-1])
+    f1[:-1][falling[:-1] == falling[1:]] = -1  # no threshold parts equal scores
     best = int(f1.argmax())
     return {
         "precision": float(hits[best] / kept[best]),
         "recall": float(hits[best] / hits[-1]),
-        "threshold": float(scores[off][order][best]),
+        "threshold": float(falling[best]),
     }
 
 
 def edge_ranks(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
-    """Rank of each edge's score in its row (1 is the highest), in the order of ``nonzero``."""
-    filled = np.where(np.isnan(scores), -np.inf, scores)
-    ranks = (-filled).argsort(axis=1, kind="stable").argsort(axis=1) + 1
-    return ranks[np.nonzero(adjacency)]
+    """Rank of each edge's score in its row, in the order of ``nonzero``.
+
+    1 is the highest; equal scores share the better rank.
+    """
+    return 1 + _scores_above(scores, adjacency, np.ones_like(adjacency, dtype=bool))
 
 
 def non_edges_above(scores: np.ndarray, adjacency: np.ndarray) -> np.ndarray:
     """Number of non-edges of its row that score above each edge, in the order of ``nonzero``."""
-    ranks = edge_ranks(scores, adjacency)  # 1 is the highest
-    rows = np.nonzero(adjacency)[0]
-    order = np.lexsort((ranks, rows))
-    among_edges = np.empty(len(rows), dtype=int)
-    starts = np.searchsorted(rows, rows)  # rows come sorted
-    among_edges[order] = np.arange(len(rows)) - starts
-    return ranks - 1 - among_edges
+    return _scores_above(scores, adjacency, ~np.asarray(adjacency, dtype=bool))
+
+
+def _scores_above(scores: np.ndarray, adjacency: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """How many scores of its row, of those ``among``, are larger than that of each edge."""
+    above = []
+    for row, edges, others in zip(scores, np.asarray(adjacency, dtype=bool), among, strict=True):
+        rivals = np.sort(row[others & ~np.isnan(row)])
+        above.append(len(rivals) - np.searchsorted(rivals, row[edges], side="right"))
+    return np.concatenate(above)
 
 
 @torch.no_grad()
@@ -193,11 +259,19 @@ def explained_by(groups: np.ndarray, logits: np.ndarray) -> float:
         Group of each row, shape ``(M,)`` integers.
     logits
         Shape ``(M, n)``.
+
+    Raises
+    ------
+    InputError
+        If the rows do not differ, so that there is nothing to explain.
     """
     x = logits - logits.mean(1, keepdims=True)
     means, index, _ = _group_means(groups, x)
     left = ((x - means[index]) ** 2).sum()
-    return float(1 - left / ((x - x.mean(0)) ** 2).sum())
+    whole = ((x - x.mean(0)) ** 2).sum()
+    if not whole > 0:
+        raise InputError("logits", "rows that differ by more than a constant", "rows all alike")
+    return float(1 - left / whole)
 
 
 def _group_means(groups: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

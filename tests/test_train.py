@@ -304,7 +304,7 @@ def test_metrics_by_hand(generator):
         "recall": 1.0,
         "threshold": 5.0,
     }
-    assert sorted(metrics.edge_ranks(scores, graph.adjacency)) == [1, 1, 2]
+    assert metrics.edge_ranks(scores, graph.adjacency).tolist() == [1, 1, 1]  # equal scores
     found = metrics.distinct_paths(model, graph, [(0, 2), (0, 1)], generator, max_length=8)
     assert found.tolist() == [2, 1]
     shares = metrics.outcomes(model, graph, [(0, 2)], generator, samples=50, max_length=8)
