@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from together import train_sft_together
 from tqdm.auto import tqdm
 
 from planlib.graph import erdos_renyi
@@ -28,7 +29,6 @@ from planlib.train import (
     SFTConfig,
     train_policy_gradient,
     train_sft,
-    train_sft_together,
 )
 
 RESULT = Path(__file__).with_name("growth.json")
@@ -60,7 +60,7 @@ def measure(case: dict, seconds: float) -> dict:
 
     def update():
         if case["job"] == "together":
-            train_sft_together(models, [data] * count, sft, draws, progress=False)
+            train_sft_together(models, [data] * count, sft, draws)
         elif case["job"] == "PG":
             train_policy_gradient(models[0], graph, pairs, pg, draws[0], progress=False)
         else:

@@ -7,6 +7,10 @@ machine with the same number of threads.
 
 Source: Wang et al., arXiv 2509.22613, section 3.  Where the paper leaves a
 setting open, its field says "our choice".
+
+A checkpoint names all that its run depends on: trainer and configuration, model, data or
+graph and pairs, the parameters and the generator that the run began from, and the behaviour
+model.  Another one is refused.  Only ``evaluate`` is taken on trust.
 """
 
 from __future__ import annotations
@@ -16,7 +20,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -28,7 +33,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from planlib import losses, task
-from planlib.graph import InputError, PlanningGraph
+from planlib.graph import InputError, PlanningGraph, plain_fields
 from planlib.models import build_model, model_spec
 from planlib.rollout import sample
 
@@ -39,6 +44,10 @@ MICRO_BATCH = 1024  # sequences in one backward pass, of similar length; the sum
 
 class CheckpointError(InputError):
     """A checkpoint that is truncated, of another shape, or of another run."""
+
+
+class DivergedError(ArithmeticError):
+    """A run whose loss is no finite number any more; no later checkpoint is written."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,7 @@ class _Config:
     checkpoint_every: int = 100
 
     def __post_init__(self):
+        plain_fields(self)
         for name, least in (
             ("steps", 0),
             ("batch_size", 1),
@@ -80,7 +90,7 @@ class _Config:
         ):
             if getattr(self, name) < least:
                 raise InputError(name, f"at least {least}", getattr(self, name))
-        if not 0 < self.learning_rate < math.inf:
+        if self.learning_rate <= 0:
             raise InputError("learning_rate", "a positive number", self.learning_rate)
         if self.optimizer not in ("adam", "sgd"):
             raise InputError("optimizer", "'adam' or 'sgd'", repr(self.optimizer))
@@ -123,8 +133,15 @@ class PolicyGradientConfig(_Config):
         super().__post_init__()
         if self.kl_weight < 0:
             raise InputError("kl_weight", "a number >= 0", self.kl_weight)
-        if self.baseline not in ("none", "mean", "leave_one_out"):
-            raise InputError("baseline", "'none', 'mean' or 'leave_one_out'", repr(self.baseline))
+        if self.baseline not in losses.BASELINES:
+            raise InputError("baseline", f"one of {losses.BASELINES}", repr(self.baseline))
+        _check_max_length(self)
+
+
+def _check_max_length(config: _Config) -> None:
+    if config.max_length <= task.PROMPT:
+        expected = f"more than the prompt's {task.PROMPT} tokens"
+        raise InputError("max_length", expected, config.max_length)
 
 
 @dataclass(frozen=True)
@@ -164,11 +181,14 @@ class QLearningConfig(_Config):
         super().__post_init__()
         if self.reward not in ("process", "outcome"):
             raise InputError("reward", "'process' or 'outcome'", repr(self.reward))
-        if not self.initial_scale >= 0:
+        if self.temperature <= 0:
+            raise InputError("temperature", "a positive number", self.temperature)
+        if self.initial_scale < 0:
             raise InputError("initial_scale", "a number >= 0", self.initial_scale)
         for name in ("discount", "target_decay", "epsilon"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(name, "a number in [0, 1]", getattr(self, name))
+        _check_max_length(self)
 
 
 def train_sft(
@@ -198,13 +218,20 @@ def train_sft(
 
     Raises
     ------
+    InputError
+        If a sequence has another form, see :func:`planlib.task.check_training_sequences`, or
+        is longer than the model reads.
     CheckpointError
-        If the checkpoint cannot be read or belongs to another configuration.
+        If the checkpoint cannot be read or belongs to another run.
+    DivergedError
+        If the loss is no finite number any more.
     """
-    data = torch.as_tensor(data)
+    data = torch.as_tensor(task.check_training_sequences(data, model.n))
     steps = torch.as_tensor(task.path_steps(data, model.n))
     lengths = (data != task.pad_token(model.n)).sum(1)
-    run = _Run(model, config, generator, evaluate, checkpoint, progress)
+    _check_model_holds(model, int(lengths.max()))
+    inputs = {"data": data[:, : lengths.max()]}
+    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
     for _ in run:
         if config.batch_size >= len(data):
             rows = lengths.argsort(stable=True)
@@ -221,70 +248,6 @@ def train_sft(
             total += loss.item()
         run.update(loss=total)
     return run.history
-
-
-def train_sft_together(
-    models: Sequence[nn.Module],
-    datas: Sequence[Tensor],
-    config: SFTConfig,
-    generators: Sequence[torch.Generator],
-    *,
-    progress: bool = True,
-) -> list[History]:
-    """Train several models of one shape at once, as one batch (``torch.func``).
-
-    Each model, changed in place, sees the batches that it would see alone, and ends as
-    :func:`train_sft` would end it, up to rounding.  Predictions are not shared between
-    like prefixes here, so on a processor this is the slower way; ``benchmarks/growth.py``
-    measures it.
-
-    Raises
-    ------
-    InputError
-        If the numbers of models, data and generators differ, or the models' shapes do.
-    """
-    if not len(models) == len(datas) == len(generators) >= 1:
-        counts = f"{len(models)} models, {len(datas)} data, {len(generators)} generators"
-        raise InputError("models", "as many models as data and generators", counts)
-    if any(model_spec(model) != model_spec(models[0]) for model in models):
-        raise InputError("models", "models of one shape", [model_spec(m) for m in models])
-    n = models[0].n
-    datas = [torch.as_tensor(data) for data in datas]
-    lengths = [(data != task.pad_token(n)).sum(1) for data in datas]
-    stacked = torch.func.stack_module_state(list(models))[0]  # each (M, *shape)
-    shell = copy.deepcopy(models[0]).to("meta")
-
-    def loss_of(parameters: dict[str, Tensor], tokens: Tensor, steps: Tensor) -> Tensor:
-        logits = torch.func.functional_call(shell, parameters, (tokens,))[:, :-1]  # (B, S, n+1)
-        chosen = tokens[:, 1:].clamp(max=n)[..., None]  # (B, S, 1)
-        log_probs = logits.log_softmax(-1).gather(-1, chosen)[..., 0]  # (B, S)
-        return losses.sft(log_probs * steps).mean()
-
-    gradients = torch.func.vmap(torch.func.grad_and_value(loss_of))
-    together = nn.ParameterList(stacked.values())
-    run = _Run(together, config, generators[0], None, None, progress)
-    histories = [{"loss": []} for _ in models]
-    for _ in run:
-        batches, longest = [], 0
-        for data, length, generator in zip(datas, lengths, generators, strict=True):
-            rows = torch.arange(len(data))
-            if config.batch_size < len(data):
-                rows = torch.randint(len(data), (config.batch_size,), generator=generator)
-            batches.append(data[rows])
-            longest = max(longest, int(length[rows].max()))
-        tokens = torch.stack([batch[:, :longest] for batch in batches])  # (M, B, L)
-        steps = torch.as_tensor(task.path_steps(tokens.flatten(0, 1), n)).view_as(tokens[..., 1:])
-        grads, values = gradients(stacked, tokens, steps)
-        for parameter, gradient in zip(together, grads.values(), strict=True):
-            parameter.grad = gradient
-        run.update(loss=values.mean().item())
-        for history, value in zip(histories, values.tolist(), strict=True):
-            history["loss"].append(value)
-    with torch.no_grad():
-        for name, values in stacked.items():
-            for model, value in zip(models, values, strict=True):
-                model.get_parameter(name).copy_(value)
-    return histories
 
 
 def train_policy_gradient(
@@ -311,18 +274,27 @@ def train_policy_gradient(
     ------
     ProblemError
         If a pair is no problem on this graph.
+    InputError
+        If a model has another number of nodes than the graph, or there is no room for a
+        right answer (:func:`planlib.task.check_length`), in the configuration or the model.
     CheckpointError
-        If the checkpoint cannot be read or belongs to another configuration.
+        If the checkpoint cannot be read or belongs to another run.
+    DivergedError
+        If the loss is no finite number any more.
     """
-    problems = torch.as_tensor(task.check_problems(graph, pairs))
+    problems = _check_generation(graph, pairs, config.max_length, model)
     base = copy.deepcopy(model).requires_grad_(False)
-    run = _Run(model, config, generator, evaluate, checkpoint, progress)
+    inputs = {"graph": graph, "pairs": problems}
+    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
+    if config.kl_weight:  # of a run that goes on, the model given may have moved
+        run.keep("base", base)
     known = set(run.extra.get("known", torch.empty(0)).tolist())
     for _ in run:
         chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
         tokens = sample(model, problems[chosen], generator, max_length=config.max_length)
         correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
-        returns = config.reward * correct + config.penalty  # (B,)
+        earned = correct.to(next(model.parameters()).dtype)
+        returns = config.reward * earned + config.penalty  # (B,)
         steps = torch.as_tensor(task.path_steps(tokens, graph.n))
         run.optimizer.zero_grad()
         log_probs = losses.path_log_probs(model, tokens, steps)
@@ -370,17 +342,25 @@ def train_q_learning(
     ------
     ProblemError
         If a pair is no problem on this graph.
+    InputError
+        If a model has another number of nodes than the graph, or there is no room for a
+        right answer (:func:`planlib.task.check_length`), in the configuration or the model.
     CheckpointError
-        If the checkpoint cannot be read or belongs to another configuration.
+        If the checkpoint cannot be read or belongs to another run.
+    DivergedError
+        If the loss is no finite number any more.
     """
-    problems = torch.as_tensor(task.check_problems(graph, pairs))
+    problems = _check_generation(graph, pairs, config.max_length, model, behavior_model)
+    if behavior_model is model:
+        behavior_model = None
     rewards = task.process_reward if config.reward == "process" else task.outcome_reward
-    if config.initial_scale != 1:
-        scale_logits(model, config.initial_scale)  # a checkpoint, if there is one, undoes it
+    inputs = {"graph": graph, "pairs": problems, "behavior_model": behavior_model}
+    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
+    if config.initial_scale != 1 and not run.resumed:
+        scale_logits(model, config.initial_scale)
     averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
-    run = _Run(model, config, generator, evaluate, checkpoint, progress)
-    if config.target_decay and run.extra:
-        averaged.load_state_dict(run.extra)
+    if config.target_decay:
+        run.keep("averaged", averaged)
     n = graph.n
     for _ in run:
         chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
@@ -406,14 +386,16 @@ def train_q_learning(
         values = model(tokens, F.pad(steps, (0, 1)))  # (M, n+1)
         taken = values.gather(1, following[steps][:, None])[:, 0]  # (M,)
         q_tm1 = torch.zeros_like(r_t).masked_scatter(steps, taken)
-        loss = losses.q_learning(q_tm1, r_t, max_q_t, config.discount * goes_on).mean()
+        absent = q_tm1 == -torch.inf  # explored from the target: a table has no entry there
+        q_tm1, r_t = q_tm1.masked_fill(absent, 0.0), r_t.masked_fill(absent, 0.0)
+        discount_t = config.discount * goes_on.to(r_t)
+        loss = losses.q_learning(q_tm1, r_t, max_q_t, discount_t).mean()
         loss.backward()
         run.update(loss=loss.item(), accuracy=float(correct.mean()))
         if config.target_decay:
             with torch.no_grad():
                 for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
                     slow.lerp_(fast, 1 - config.target_decay)
-            run.extra.update(averaged.state_dict())
     return run.history
 
 
@@ -430,13 +412,36 @@ def _sequence_keys(tokens: Tensor, n: int) -> Tensor:
     return losses.prefix_keys(tokens).gather(1, ends)[:, 0]
 
 
+def _check_generation(graph, pairs, max_length, model, behavior_model=None) -> Tensor:
+    """Check what the two trainers that generate need, and return the problems, ``(m, 2)``."""
+    problems = task.check_problems(graph, pairs)
+    task.check_length(graph, problems, max_length)
+    for one in (model, behavior_model):
+        if one is not None:
+            task.check_nodes(graph, one.n)
+            _check_model_holds(one, max_length)
+    return torch.as_tensor(problems)
+
+
+def _check_model_holds(model: nn.Module, length: int) -> None:
+    size = getattr(model, "config", None)  # a table reads sequences of any length
+    if size is not None and length > size.max_length:
+        raise InputError("model", f"max_length of at least {length} positions", size.max_length)
+
+
+# What a run of this process has moved: (the digest that it began from, its state when left).
+_moved: weakref.WeakKeyDictionary[nn.Module, tuple[str, list[int]]] = weakref.WeakKeyDictionary()
+_drawn: weakref.WeakKeyDictionary[torch.Generator, set[str]] = weakref.WeakKeyDictionary()
+
+
 class _Run:
     """The bookkeeping of one training run: learning rate, history, progress, checkpoints.
 
-    Iterating yields once an update; after the loop's body it evaluates and saves.
+    Iterating yields once an update; after the loop's body it evaluates and saves.  ``inputs``
+    are the data that the run depends on, ``extra`` what it keeps besides the model.
     """
 
-    def __init__(self, model, config, generator, evaluate, checkpoint, progress):
+    def __init__(self, model, config, generator, evaluate, checkpoint, progress, inputs):
         self.model, self.config, self.generator = model, config, generator
         self.evaluate, self.progress = evaluate, progress
         self.checkpoint = Path(checkpoint) if checkpoint else None
@@ -447,8 +452,28 @@ class _Run:
         self.history: History = {}
         self.extra: dict = {}
         self.step = 0
-        if self.checkpoint and self.checkpoint.exists():
-            self._load()
+        self.resumed = False
+        self.began: dict[str, str] = {}  # digests of the model and the generator at the start
+        self.inputs: dict[str, str] = {}
+        if self.checkpoint:
+            self.inputs = {name: _identity(value) for name, value in inputs.items()}
+            self.began = self._state()
+            self.resumed = self.checkpoint.exists()
+            if self.resumed:
+                self._load()
+            _drawn.setdefault(generator, set()).add(self.began["generator"])
+
+    def _state(self) -> dict[str, str]:
+        model, generator = _identity(self.model), {"": self.generator.get_state()}
+        return {"model parameters": model, "generator": digest(generator)}
+
+    def keep(self, name: str, model: nn.Module) -> None:
+        """Store another model with the checkpoints; of a run that goes on, restore it first."""
+        if self.resumed:
+            stored = {k: v for k, v in self.extra.items() if k.startswith(f"{name}.")}
+            parameters = {k.removeprefix(f"{name}."): v for k, v in stored.items()}
+            _load_parameters(model, parameters, self.checkpoint)
+        self.extra |= {f"{name}.{k}": v for k, v in model.state_dict().items()}
 
     def __iter__(self) -> Iterator[int]:
         c = self.config
@@ -469,11 +494,21 @@ class _Run:
                     self.step % c.checkpoint_every == 0 or self.step == c.steps
                 ):
                     self._save()
+        if self.checkpoint and not self.checkpoint.exists():  # a run of no updates
+            self._save()
 
     def update(self, **figures: float) -> None:
         """Take the optimizer's step and log the figures of this update."""
+        if not math.isfinite(figures["loss"]):
+            raise DivergedError(f"the loss of update {self.step + 1} is {figures['loss']}")
         self.optimizer.step()
+        self._leave()
         self._log(**figures)
+
+    def _leave(self) -> None:
+        """Remember that the model's present state is this run's, should it be called again."""
+        if self.checkpoint:
+            _moved[self.model] = (self.began["model parameters"], _versions(self.model))
 
     def _log(self, **figures: float) -> None:
         for name, value in figures.items():
@@ -488,19 +523,44 @@ class _Run:
             tensors[f"history.{k}"] = torch.tensor(v, dtype=torch.float64)
         for k, v in self.extra.items():
             tensors[f"extra.{k}"] = v if isinstance(v, Tensor) else torch.tensor(sorted(v))
-        _write(self.checkpoint, tensors, self._identity() | {"step": str(self.step)})
+        settings = self._settings() | {"step": str(self.step), "began": json.dumps(self.began)}
+        _write(self.checkpoint, tensors, settings | {"inputs": json.dumps(self.inputs)})
 
-    def _identity(self) -> dict[str, str]:
+    def _settings(self) -> dict[str, str]:
         return {
             "model": json.dumps(model_spec(self.model)),
             "config": json.dumps({"trainer": type(self.config).__name__, **asdict(self.config)}),
         }
 
-    def _load(self) -> None:
-        tensors, metadata = _read(self.checkpoint)
-        for key, value in self._identity().items():
+    def _check(self, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+        """Refuse the checkpoint of another run, and name what differs."""
+        for key, value in self._settings().items():
             if metadata.get(key) != value:
                 raise CheckpointError("checkpoint", f"a run of {key} {value}", metadata.get(key))
+        if "began" not in metadata or "step" not in metadata:
+            got = f"{self.checkpoint}, that does not say what it began from"
+            raise CheckpointError("checkpoint", "one that names its data and its start", got)
+        inputs, began = json.loads(metadata["inputs"]), json.loads(metadata["began"])
+        differing = [name for name, value in self.inputs.items() if inputs.get(name) != value]
+        parameters = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        if self.began["model parameters"] != began["model parameters"] and not (
+            digest(self.model.state_dict()) == digest(parameters)
+            or _moved.get(self.model) == (began["model parameters"], _versions(self.model))
+        ):
+            differing.append("model parameters at the start (the base model)")
+        if self.began["generator"] != began["generator"] and not (
+            torch.equal(self.generator.get_state(), tensors["generator"])
+            or began["generator"] in _drawn.get(self.generator, ())
+        ):
+            differing.append("state of the generator at the start")
+        if differing:
+            got = f"{self.checkpoint}, a run of another {', another '.join(differing)}"
+            raise CheckpointError("checkpoint", "one of this run", got)
+        self.began = began
+
+    def _load(self) -> None:
+        tensors, metadata = _read(self.checkpoint)
+        self._check(tensors, metadata)
         groups: dict[str, dict[str, Tensor]] = {}
         for name, tensor in tensors.items():
             kind, _, rest = name.partition(".")
@@ -516,6 +576,21 @@ class _Run:
         self.history = {k: v.tolist() for k, v in groups.get("history", {}).items()}
         self.extra = groups.get("extra", {})
         self.step = int(metadata["step"])
+        self._leave()
+
+
+def _versions(model: nn.Module) -> list[int]:
+    """How often each parameter was written to: it tells whether someone else did since."""
+    return [parameter._version for parameter in model.parameters()]
+
+
+def _identity(value: object) -> str:
+    """Digest of something that a run depends on."""
+    if isinstance(value, PlanningGraph):
+        return value.digest
+    if isinstance(value, nn.Module):
+        return json.dumps(model_spec(value)) + digest(value.state_dict())
+    return digest({"": value}) if isinstance(value, Tensor) else str(value)
 
 
 def save_model(model: nn.Module, path: str | Path) -> None:
@@ -548,7 +623,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().contiguous()
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        whole.update(tensor.numpy().tobytes())
+        whole.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return whole.hexdigest()
 
 

@@ -18,7 +18,6 @@ from planlib.train import (
     train_policy_gradient,
     train_q_learning,
     train_sft,
-    train_sft_together,
 )
 
 
@@ -345,37 +344,3 @@ def test_baseline_is_checked_and_changes_the_gradient():
     assert not torch.equal(losses_seen["none"], losses_seen["mean"])
     # Leave-one-out is the batch mean's gradient, longer by B / (B - 1).
     assert torch.allclose(losses_seen["leave_one_out"], losses_seen["mean"] * 16 / 15)
-
-
-def test_models_trained_together_end_as_one_by_one():
-    """A batch of models under ``torch.func`` against the plain loop, in float64."""
-    config = SFTConfig(steps=12, batch_size=16, learning_rate=3e-3)
-    graph = erdos_renyi(10, 0.4, True, 1)
-    datas = [task.sft_dataset(graph, task.split_pairs(graph, 0.3, s), 3, s) for s in range(3)]
-    longest = max(d.shape[1] for d in datas)
-    datas = [np.pad(d, ((0, 0), (0, longest - d.shape[1])), constant_values=11) for d in datas]
-
-    def fresh():
-        draws = [torch.Generator().manual_seed(s) for s in range(3)]
-        size = TransformerConfig(10, width=8, max_length=longest)
-        return [Transformer(size, g).double() for g in draws], draws
-
-    alone, draws = fresh()
-    losses_alone = [
-        train_sft(m, d, config, g, progress=False)["loss"]
-        for m, d, g in zip(alone, datas, draws, strict=True)
-    ]
-    together, draws = fresh()
-    histories = train_sft_together(together, datas, config, draws, progress=False)
-    np.testing.assert_allclose([h["loss"] for h in histories], losses_alone, rtol=1e-9)
-    for one, other in zip(alone, together, strict=True):
-        for a, b in zip(one.parameters(), other.parameters(), strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-7, atol=1e-9)
-    mixed, draws = fresh()  # the control: each with the data of the next
-    train_sft_together(mixed, [*datas[1:], datas[0]], config, draws, progress=False)
-    assert not torch.allclose(alone[0].head.weight, mixed[0].head.weight, atol=1e-6)
-    with pytest.raises(InputError, match="as many models"):
-        train_sft_together(together, datas[:2], config, draws)
-    with pytest.raises(InputError, match="one shape"):
-        other = Transformer(TransformerConfig(10, width=4, max_length=longest)).double()
-        train_sft_together([*together[:2], other], datas, config, draws)
