@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import importlib
 import json
 import os
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 from planlib.evidence import RUNGS, Record, exit_code, store
+from planlib.files import FileNotice
 from planlib.graph import GRAMMAR, InputError
 
 EXAMPLES = f"""examples:
@@ -21,7 +25,9 @@ EXAMPLES = f"""examples:
   python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
   python -m planlib train pg --kl-weight 0.1 --seed 2
-  python -m planlib train q --reward outcome --seed 2
+  python -m planlib train q --reward outcome --discount 0.98 --seed 2
+  python -m planlib train sft --graph my.csv --layers 2 --train-fraction 0.5
+  python -m planlib train q --help             every setting of a run
   python -m planlib study q-ingredients        make the runs of a study that are missing
   python -m planlib study q-seeds --jobs 2     the same, two at once
   python -m planlib recheck --seed 7           train or evaluate three stored runs again
@@ -57,17 +63,9 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="train one model and print where it lies", **shape)
     train.add_argument("method", choices=("sft", "more-sft", "pg", "q"))
-    train.add_argument("--graph", default="er:n=100,p=0.15,acyclic,seed=0", help="see below")
-    train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--steps", type=int, help="number of updates (default: the trainer's)")
-    train.add_argument("--kl-weight", type=float, default=0.0, help="lambda of pg (default: 0)")
-    train.add_argument("--batch-size", type=int, help="sequences an update of pg")
-    train.add_argument("--schedule", choices=("constant", "cosine"), help="learning rate of pg")
-    train.add_argument("--reward", choices=("process", "outcome"), default="process", help="of q")
     train.add_argument(
-        "--off-policy", action="store_true", help="q learns from the SFT model's samples"
+        "settings", nargs=argparse.REMAINDER, help="'train METHOD --help' prints them all"
     )
-    train.add_argument("--out", type=Path, help="folder for the model (default: runs)")
 
     runs = commands.add_parser("study", help="make the missing runs of a study", **shape)
     runs.add_argument("name", help="such as q-seeds; an unknown name lists them")
@@ -85,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument(
         "--under", type=float, default=180, help="train runs again that took fewer seconds"
     )
+    again.add_argument(
+        "--all", action="store_true", help="train every stored run again (hours), however long"
+    )
     again.add_argument("--out", type=Path, help="folder of the runs (default: runs)")
     return parser
 
@@ -92,21 +93,40 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
+    commands = {
+        "verify": _verify,
+        "list": _list,
+        "train": _train,
+        "study": _study,
+        "recheck": _recheck,
+    }
     try:
-        commands = {
-            "verify": _verify,
-            "list": _list,
-            "train": _train,
-            "study": _study,
-            "recheck": _recheck,
-        }
-        return commands[options.command](options)
+        with _notices_in_one_line():
+            return commands[options.command](options)
     except InputError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:  # the reader of a pipe has seen enough, as in `... list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+@contextlib.contextmanager
+def _notices_in_one_line() -> Iterator[None]:
+    """Print what was dropped of a file as a line, once, without the place in the code."""
+    usual, told = warnings.showwarning, set()
+
+    def show(message, category, *where):
+        if not issubclass(category, FileNotice):
+            usual(message, category, *where)
+        elif str(message) not in told:
+            told.add(str(message))
+            print(f"notice: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", FileNotice)
+        warnings.showwarning = show
+        yield
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -145,26 +165,10 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from planlib import studies, study
+    from planlib import settings, study
 
-    config = studies.RunConfig(graph=options.graph, seed=options.seed)
-    steps = {} if options.steps is None else {"steps": options.steps}
-    folder = options.out or study.RUNS
-    if options.method == "sft":
-        config = dataclasses.replace(config, sft=dataclasses.replace(config.sft, **steps))
-    elif options.method == "pg":
-        named = {"batch_size": options.batch_size, "schedule": options.schedule}
-        steps |= {name: value for name, value in named.items() if value is not None}
-        settings = dataclasses.replace(studies.PG, kl_weight=options.kl_weight, **steps)
-        config = dataclasses.replace(config, pg=settings)
-    elif options.method == "more-sft":
-        config = dataclasses.replace(
-            config, more_sft=dataclasses.replace(studies.MORE_SFT, **steps)
-        )
-    else:
-        settings = dataclasses.replace(studies.Q, reward=options.reward, **steps)
-        off_policy = {"off_policy": True} if options.off_policy else {}
-        config = dataclasses.replace(config, q=settings, **off_policy)
+    config, out = settings.read(options.method, options.settings)
+    folder = out or study.RUNS
     run = study.store_run(config, folder)
     _report(run.metrics, folder / config.key / "model.safetensors")
     return 0
@@ -189,13 +193,16 @@ def _recheck(options: argparse.Namespace) -> int:
     from planlib import study
 
     folder, good = options.out or study.RUNS, True
-    for config, how, found in study.recheck_some(
-        options.count, options.seed, folder, under=options.under
-    ):
+    under, count = (float("inf"), None) if options.all else (options.under, options.count)
+    for config, how, found in study.recheck_some(count, options.seed, folder, under=under):
         agrees = all(agrees for _, _, agrees in found.values())
         good = good and agrees
         figures = ", ".join(f"{k} {was:.3f} now {now:.3f}" for k, (was, now, _) in found.items())
         print(f"{config.key} {how}: {'agrees' if agrees else 'DISAGREES'}, {figures}", flush=True)
+    ways = study.ways_to_recheck(folder, under=under)
+    if left := [config.key for config, how in ways.items() if how == study.UNCHECKED]:
+        text = "long or single, and without a model; --all trains them again"
+        print(f"never checked so: {len(left)} of {len(ways)} runs ({text}): {' '.join(left)}")
     return 0 if good else 1
 
 

@@ -64,12 +64,19 @@ def test_exit_status(monkeypatch, capsys, true, wrong, status):
         (["verify", "4.1", "--record", "--small"], "--record"),
         (["train", "sft", "--graph", "torus:5"], "graph"),
         (["train", "sft", "--steps", "-5"], "steps"),
+        (["train", "sft", "--steps", "many"], "--steps"),
+        (["train", "sft", "--steps"], "--steps"),
+        (["train", "sft", "--discount", "0.9"], "--discount"),
+        (["train", "sft", "--off-policy"], "--off-policy"),
+        (["train", "q", "--discount", "2"], "discount"),
+        (["train", "pg", "extra"], "extra"),
         (["study", "figure99"], "study"),
     ],
 )
 def test_bad_usage_is_64_and_names_the_argument(arguments, message, capsys):
     assert main(arguments) == 64
-    assert message in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
 
 
 @pytest.mark.parametrize("arguments", [[], ["prove"], ["verify"], ["train", "ppo"]])
@@ -90,16 +97,95 @@ def test_list(capsys):
 
 
 @pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
-def test_train_prints_where_the_model_lies(method, tmp_path, capsys, monkeypatch):
-    from planlib import studies, train
+def test_train_prints_where_the_model_lies(method, tmp_path, capsys):
+    from planlib import train
 
-    small = studies.RunConfig(width=16, sft=train.SFTConfig(steps=20, batch_size=32))
-    monkeypatch.setattr(studies, "RunConfig", lambda **k: dataclasses.replace(small, **k))
     options = ["--graph", "er:n=12,p=0.4,acyclic,seed=1", "--steps", "5", "--out", str(tmp_path)]
-    assert main(["train", method, *options, "--seed", "3"]) == 0
+    small = ["--width", "16", "--sft.batch-size", "32"]
+    small += [] if method == "sft" else ["--sft.steps", "20"]
+    assert main(["train", method, *options, *small, "--seed", "3"]) == 0
     figures, place = capsys.readouterr().out.strip().splitlines()[-2:]
     assert "greedy_test" in figures
     assert train.load_model(place).n == 12
+
+
+def other(value):
+    """Another value of a setting, that its checks let through."""
+    if isinstance(value, bool) or value is None:
+        return True
+    if isinstance(value, str):
+        others = {
+            "adam": "sgd",
+            "constant": "cosine",
+            "cosine": "constant",
+            "none": "mean",
+            "process": "outcome",
+        }
+        return others.get(value, "blocksworld:3")
+    return value + 1 if isinstance(value, int) else value / 2 or 0.5
+
+
+@pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
+def test_every_field_can_be_set_and_is_in_the_help(method, capsys):
+    """Found by the fields themselves, so that one that joins a configuration is tried as well."""
+    from planlib import settings, studies
+
+    given = studies.RunConfig(**settings.STAGES[method])
+    tried, arguments, wanted = [], [], {}
+    for field in dataclasses.fields(given):
+        value = getattr(given, field.name)
+        if dataclasses.is_dataclass(value):
+            inner = {f.name: other(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            wanted[field.name] = dataclasses.replace(value, **inner)
+            pairs = [(f"{field.name}.{name}", new) for name, new in inner.items()]
+        elif field.name in settings.ALL_STAGES or (field.name == "off_policy" and method != "q"):
+            continue
+        elif value is None and field.name != "off_policy":
+            pairs = [(field.name, "x")]
+            wanted[field.name] = "x"
+        else:
+            wanted[field.name] = other(value)
+            pairs = [(field.name, wanted[field.name])]
+        for name, new in pairs:
+            flag = "--" + name.replace("_", "-")
+            tried.append(flag)
+            arguments += [flag] if new is True else [flag, str(new)]
+    wanted["heads"], wanted["width"] = 1, 121
+    arguments += ["--heads", "1"]
+    config, _ = settings.read(method, arguments)
+    assert config == dataclasses.replace(given, **wanted)
+    with pytest.raises(SystemExit) as caught:
+        main(["train", method, "--help"])
+    assert caught.value.code == 0
+    words = capsys.readouterr().out.split()
+    assert set(tried) <= {word.strip(",│") for word in words}
+
+
+def test_every_field_is_documented():
+    from planlib import settings, studies
+
+    configs = [studies.RunConfig, type(studies.PG), type(studies.Q), type(studies.MORE_SFT)]
+    for config in configs:
+        texts = settings.documented(config)
+        assert {f.name for f in dataclasses.fields(config)} <= set(texts)
+        assert all(texts.values())
+    assert texts["steps"] == "Number of updates."
+
+
+def test_the_stage_needs_no_prefix():
+    from planlib import settings, studies
+
+    config, out = settings.read("pg", ["--steps", "7", "--kl-weight", "0.1", "--out", "there"])
+    assert config.pg == dataclasses.replace(studies.PG, steps=7, kl_weight=0.1)
+    assert config.sft == studies.RunConfig().sft and str(out) == "there"
+    assert settings.read("q", [])[0] == studies.RunConfig(q=studies.Q)  # its key is the stored one
+    assert settings.read("q", [])[0].key == studies.RunConfig(q=studies.Q).key
+    assert settings.read("q", ["--off-policy"])[0].off_policy is True
+
+
+def test_the_list_needs_no_parser_of_settings():
+    code = "import sys, planlib.__main__ as m; m.main(['list']); sys.exit('tyro' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
 
 
 def test_a_study_one_of_its_runs_and_a_recheck(tmp_path, capsys, monkeypatch):

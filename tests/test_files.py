@@ -279,3 +279,11 @@ def test_bad_pddl(domain, problem, message, tmp_path, capsys):
     spec = f"pddl:{tmp_path / 'd.pddl'},{tmp_path / 'p.pddl'}"
     assert main(["train", "sft", "--graph", spec]) == 64
     assert message in one_line(capsys)
+
+
+def test_what_was_dropped_is_said_once(tmp_path, capsys):
+    small = ["--width", "16", "--sft.steps", "2", "--sft.batch-size", "8"]
+    streets = str(FILES / "ring.mtx")
+    assert main(["train", "sft", "--graph", streets, *small, "--out", str(tmp_path)]) == 0
+    lines = [x for x in capsys.readouterr().err.splitlines() if x.startswith("notice:")]
+    assert lines == [f"notice: {streets}: symmetric: each entry read both ways"]
