@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from planlib import metrics
-from planlib.graph import PlanningGraph, parse_graph
+from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.rollout import sample
 from planlib.studies import RunConfig
 from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
@@ -116,8 +116,49 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
 
 
 def longest(task: Task) -> int:
-    """Longest sequence in tokens: 32 is enough without cycles; with them all the model has."""
-    return 32 if task.graph.is_acyclic else task.config.max_length
+    """Longest sequence in tokens that is sampled: what the longest answer takes, at least 32.
+
+    With cycles all that the model has.  (The least keeps the draws of the stored runs: where
+    sequences end earlier, those behind them get other random numbers.)
+    """
+    if not task.graph.is_acyclic:
+        return task.config.max_length
+    return min(task.config.max_length, max(32, needed_length(task.graph)))
+
+
+def needed_length(graph: PlanningGraph) -> int:
+    """Tokens of the longest answer: prompt, steps, end token; with cycles, of the shortest paths."""
+    steps = graph.longest_path if graph.is_acyclic else _farthest(graph)
+    return PROMPT + steps + 1
+
+
+def _farthest(graph: PlanningGraph) -> int:
+    """Edges from a node to the target that is farthest from any that reaches it."""
+    near, steps = np.eye(graph.n, dtype=bool), 0
+    edges = graph.adjacency.astype(np.float32)
+    while (near.T != graph.reachability).any():
+        near |= (near.astype(np.float32) @ edges) > 0
+        steps += 1
+    return steps
+
+
+def check_lengths(config: RunConfig, graph: PlanningGraph) -> None:
+    """Refuse a configuration whose model or whose generation is too short for its graph.
+
+    Raises
+    ------
+    InputError
+        With the number of tokens that the longest answer takes.
+    """
+    needed, limits = needed_length(graph), {"max_length": config.max_length}
+    for name in ("pg", "q"):
+        if getattr(config, name):
+            limits[f"{name}.max_length"] = getattr(config, name).max_length
+    for name, limit in limits.items():
+        if limit < needed:
+            raise InputError(name, f"at least {needed}, for the longest answer", limit)
+        if limit > config.max_length:
+            raise InputError(name, f"at most the model's {config.max_length}", limit)
 
 
 def some_pairs(pairs: np.ndarray, seed: int) -> np.ndarray:

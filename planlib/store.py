@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +24,8 @@ from planlib.graph import InputError
 from planlib.train import History, save_model
 
 RECORD, CURVES, MODEL = "record.json", "curves.parquet", "model.safetensors"
+SCHEMA = 2  # of a record; 1 had neither the graph's digest nor that of the model it began from
+AT_UPDATES = ("loss", "accuracy", "known_paths")  # series that trainers log at each update
 
 
 class RecordError(InputError):
@@ -30,14 +33,30 @@ class RecordError(InputError):
 
 
 def is_stored(place: Path) -> bool:
-    """Whether a finished run lies in the folder ``place``."""
-    return (place / RECORD).exists()
+    """Whether a finished run lies in the folder ``place``.
+
+    A record that is empty or cut short was interrupted: it counts as missing, with a warning.
+    """
+    try:
+        json.loads((place / RECORD).read_bytes())
+    except OSError:
+        return False
+    except ValueError:
+        text = f"{place.name}/{RECORD} is empty or cut short: the run counts as missing"
+        warnings.warn(text, stacklevel=2)
+        return False
+    return True
 
 
 def write(place: Path, record: dict, history: History, model: nn.Module | None) -> None:
-    """Store a run: curves, model if it is kept, and the record last."""
+    """Store a run: curves, model if it is kept, and the record last.
+
+    Each file is on the disk before the next begins, so that a record never stands without them.
+    """
     place.mkdir(parents=True, exist_ok=True)
-    pq.write_table(_table(history), place / CURVES, compression="zstd")
+    curves = place / f"{CURVES}.new"
+    pq.write_table(_table(history), curves, compression="zstd")
+    _settle(curves, place / CURVES)
     if model is not None:
         save_model(model, place / MODEL)
     kept = (CURVES,) if model is None else (CURVES, MODEL)
@@ -45,7 +64,19 @@ def write(place: Path, record: dict, history: History, model: nn.Module | None) 
     whole["sha256"] = _sum_of_record(whole)
     new = place / f"{RECORD}.new"
     new.write_text(json.dumps(whole, indent=1) + "\n")
-    os.replace(new, place / RECORD)
+    _settle(new, place / RECORD)
+
+
+def _settle(new: Path, path: Path) -> None:
+    """Move a whole file into place; a power cut leaves the old one or the new one."""
+    with open(new, "rb") as file:
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, and those before it
+    finally:
+        os.close(folder)
 
 
 def read(place: Path) -> tuple[dict, History]:
@@ -54,17 +85,21 @@ def read(place: Path) -> tuple[dict, History]:
     Raises
     ------
     RecordError
-        With the reason, if a file is missing, cut short or altered.
+        With the reason, if a file is missing, cut short or altered, or of a newer schema.
     OSError
         If there is no record.
     """
     name = f"{place.name}/{RECORD}"
-    text = (place / RECORD).read_text()
+    data = (place / RECORD).read_bytes()
     try:
-        record = json.loads(text)
+        record = json.loads(data)
+        schema = record.get("schema", 1)
         stated, files = record["sha256"], record["files"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordError(name, "a whole record", "one that was cut short or edited") from error
+    if schema > SCHEMA:
+        wanted = f"a record of schema {SCHEMA} or older (a newer planlib reads it)"
+        raise RecordError(name, wanted, f"schema {schema}")
     if stated != _sum_of_record(record):
         raise RecordError(name, "the record that was stored", "an altered one")
     for file, digest in files.items():
@@ -80,7 +115,8 @@ def _table(history: History) -> pa.Table:
     evaluated_at = history.get("evaluated_at", [])
     names, steps, values = [], [], []
     for name, line in history.items():
-        at = evaluated_at if len(line) == len(evaluated_at) else range(1, len(line) + 1)
+        evaluated = name not in AT_UPDATES and len(line) == len(evaluated_at)
+        at = evaluated_at if evaluated else range(1, len(line) + 1)
         names += [name] * len(line)
         steps += map(int, at)
         values += (round(float(x), 6) for x in line)

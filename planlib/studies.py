@@ -11,10 +11,42 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, replace
+import shlex
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 
-from planlib.graph import InputError
+from planlib.graph import InputError, parse_graph, plain_fields
+from planlib.models import TransformerConfig
 from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
+
+STAGES = {
+    "sft": SFTConfig,
+    "more_sft": SFTConfig,
+    "pg": PolicyGradientConfig,
+    "q": QLearningConfig,
+}
+# Settings of the first schema: always part of a run's key.  Any other is left out of it while
+# it holds its default, so that adding one renames no run; its default must stay as it is.
+_EVERY_TRAINER = {
+    *("steps", "batch_size", "learning_rate", "optimizer", "schedule"),
+    *("evaluate_every", "checkpoint_every"),
+}
+FIRST_SCHEMA = {
+    "RunConfig": {
+        *("graph", "train_fraction", "paths_per_pair", "layers", "heads", "width", "max_length"),
+        *("sft", "seed", "pg", "more_sft", "q", "off_policy"),
+    },
+    "SFTConfig": _EVERY_TRAINER,
+    "PolicyGradientConfig": {
+        *_EVERY_TRAINER,
+        *("reward", "penalty", "kl_weight", "baseline", "max_length"),
+    },
+    "QLearningConfig": {
+        *_EVERY_TRAINER,
+        *("reward", "discount", "temperature", "epsilon", "target_decay", "initial_scale"),
+        "max_length",
+    },
+}
+GENERATED = ("er", "blocksworld")  # graphs that their names make in full; all others have files
 
 
 @dataclass(frozen=True)
@@ -59,6 +91,16 @@ class RunConfig:
     off_policy: bool | None = None
 
     def __post_init__(self):
+        plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
+        if not 0 <= self.seed < 2**64:
+            raise InputError("seed", "an integer from 0 to 2**64 - 1", self.seed)
+        if not 0 <= self.train_fraction <= 1:
+            raise InputError("train_fraction", "a number in [0, 1]", self.train_fraction)
+        if self.paths_per_pair < 0:
+            raise InputError("paths_per_pair", "at least 0", self.paths_per_pair)
+        TransformerConfig(2, self.layers, self.heads, self.width, self.max_length)  # or refused
+        if self.off_policy is False:  # on-policy has one spelling, too
+            object.__setattr__(self, "off_policy", None)
         stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
         if len(stages) > 1:
             raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
@@ -72,24 +114,37 @@ class RunConfig:
 
     @property
     def key(self) -> str:
-        """Identity of the run: the first 12 hex digits of the hash of its configuration."""
-        text = json.dumps(self.fields(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """Identity of the run: the first 12 hex digits of the hash of its configuration.
+
+        A graph that has a file takes part with what the file holds now, not with its name alone.
+        """
+        whole = self.fields()
+        if self.graph.partition(":")[0] not in GENERATED:
+            whole["graph_digest"] = parse_graph(self.graph).digest
+        return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
 
     def fields(self) -> dict:
-        """Return the configuration as plain data, without the stages that it lacks."""
-        return {k: v for k, v in json.loads(json.dumps(asdict(self))).items() if v is not None}
+        """Return the configuration as plain data, without the stages that it lacks.
+
+        A setting younger than the first schema is left out while it holds its default.
+        """
+        return {k: v for k, v in _settings(self).items() if v is not None}
 
     @classmethod
-    def of_fields(cls, fields: dict) -> RunConfig:
-        """Make the configuration that :meth:`fields` describes."""
-        kinds = {
-            "sft": SFTConfig,
-            "more_sft": SFTConfig,
-            "pg": PolicyGradientConfig,
-            "q": QLearningConfig,
-        }
-        return cls(**{k: kinds[k](**v) if k in kinds else v for k, v in fields.items()})
+    def of_fields(cls, data: dict) -> RunConfig:
+        """Make the configuration that :meth:`fields` describes.
+
+        Raises
+        ------
+        InputError
+            If a field is unknown: the record of a newer version, or a slip.
+        """
+        made = dict(data)
+        for name in STAGES.keys() & made.keys():
+            _refuse_unknown(f"{name}.", STAGES[name], made[name])
+            made[name] = STAGES[name](**made[name])
+        _refuse_unknown("", cls, made)
+        return cls(**made)
 
     @property
     def command(self) -> str:
@@ -108,9 +163,29 @@ class RunConfig:
             stage, settings = f"q --reward {self.q.reward}", self.q
             stage += " --off-policy" if self.off_policy else ""
         return (
-            f"python -m planlib train {stage} --graph {self.graph} --seed {self.seed}"
+            f"python -m planlib train {stage} --graph {shlex.quote(self.graph)} --seed {self.seed}"
             f" --steps {settings.steps}"
         )
+
+
+def _settings(config: object) -> dict:
+    """Give a dataclass as plain data, without younger settings that hold their defaults."""
+    first, found = FIRST_SCHEMA[type(config).__name__], {}
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        if entry.name in first or value != _default(entry):
+            found[entry.name] = _settings(value) if is_dataclass(value) else value
+    return found
+
+
+def _default(entry: Field) -> object:
+    return entry.default if entry.default_factory is MISSING else entry.default_factory()
+
+
+def _refuse_unknown(prefix: str, kind: type, data: dict) -> None:
+    known = {entry.name for entry in fields(kind)}
+    for name in data.keys() - known:
+        raise InputError(prefix + name, f"a field of {kind.__name__}", "an unknown one")
 
 
 # Settings of the second stage (our choice): 600 updates of 512 sequences.
@@ -233,6 +308,21 @@ def longer(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+# What the chapters on Theorems 4.2 to 4.4 read: lambda by lambda on seed 0, and seed 2 with its models.
+_SHORT_0 = tuple(
+    replace(ACYCLIC, pg=replace(PG, kl_weight=w)) for w in (0.0, 0.001, 0.01, 0.03, 0.1, 0.3)
+)
+_SHORT_2 = tuple(
+    replace(ACYCLIC, seed=2, pg=replace(PG, **x))
+    for x in (
+        {},
+        {"kl_weight": 0.001},
+        {"kl_weight": 0.1},
+        {"kl_weight": 0.1, "schedule": "cosine"},
+        {"kl_weight": 0.1, "schedule": "cosine", "batch_size": 2048},
+    )
+)
+
 # The slowest seed with a discount, at update 400: which problems does it still fail?
 (_slowest,) = with_discount(replace(BLOCKSWORLD, seed=1)).values()
 HALFWAY = replace(_slowest, q=replace(_slowest.q, steps=400))
@@ -284,12 +374,21 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "layers": tuple(
         replace(ACYCLIC, seed=2, layers=2, **stage) for stage in ({}, {"pg": PG}, {"q": Q})
     ),
+    "short-stages": (
+        *(replace(ACYCLIC, seed=seed, more_sft=MORE_SFT) for seed in (0, 2)),
+        *_SHORT_0,
+        *_SHORT_2,
+    ),
 }
+# The SFT runs that all others start from.
+STUDIES["sft"] = tuple(dict.fromkeys(c.base for study in STUDIES.values() for c in study))
 # Second stages whose models pages read; of the others the record is kept, and of every SFT run its model.
 KEPT = (
     *STUDIES["figure1"],
     *STUDIES["layers"],
     HALFWAY,
+    *(_SHORT_0[0], _SHORT_0[4], *_SHORT_2, replace(ACYCLIC, seed=2, more_sft=MORE_SFT)),
     replace(ACYCLIC, seed=2, q=Q),
+    replace(ACYCLIC, q=INGREDIENTS["no target network"]),
     replace(ACYCLIC, seed=2, q=replace(Q, reward="outcome")),
 )

@@ -12,6 +12,8 @@ import contextlib
 import copy
 import functools
 import importlib.util
+import json
+import math
 import os
 import platform
 import tempfile
@@ -34,6 +36,7 @@ from planlib import store
 from planlib.curves import (  # noqa: F401 - pages that load runs find the whole room here
     READ_OUT,
     Task,
+    check_lengths,
     curve,
     longest,
     make_task,
@@ -45,7 +48,7 @@ from planlib.curves import (  # noqa: F401 - pages that load runs find the whole
 from planlib.evidence import versions
 from planlib.graph import InputError, parse_graph
 from planlib.models import Transformer, TransformerConfig
-from planlib.studies import KEPT, SEEDS, STUDIES, RunConfig
+from planlib.studies import FRESH, KEPT, SEEDS, STUDIES, RunConfig
 from planlib.train import (
     History,
     digest,
@@ -56,7 +59,7 @@ from planlib.train import (
 )
 
 RUNS = Path(__file__).resolve().parent.parent / "runs"
-SCHEMA = 2  # of a record; 1 had neither the graph's digest nor that of the model it began from
+CHECKPOINT, NOTE = "checkpoint.safetensors", "sitting.json"  # of a run in the making
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ def train_run(
     if config != config.base:
         return _second_stage(config, checkpoint, folder, progress)
     task = make_task(config)
+    check_lengths(config, task.graph)
+    if task.data.shape[1] > config.max_length:  # with cycles, longer than the shortest answers
+        wanted = f"at least {task.data.shape[1]}, for the longest training path"
+        raise InputError("max_length", wanted, config.max_length)
     generator = torch.Generator().manual_seed(config.seed)
     size = TransformerConfig(
         task.graph.n, config.layers, config.heads, config.width, config.max_length
@@ -105,6 +112,7 @@ def train_run(
 
 def _second_stage(config, checkpoint, folder, progress) -> Run:
     base = load_run(config.base, folder)
+    check_lengths(config, base.task.graph)
     if base.model is None:  # its record alone was kept: half a minute makes it again
         base = train_run(config.base, progress=progress)
     generator = torch.Generator().manual_seed(config.seed)
@@ -148,9 +156,12 @@ def store_run(
     """
     if is_stored(config, folder):
         return load_run(config, folder)
-    parse_graph(config.graph)  # refused before anything is written
+    check_lengths(config, parse_graph(config.graph))  # refused before anything is written
     locks = Path(folder) / ".locks"
-    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError("folder", "one that can be written", f"{folder} ({error})") from error
     # The system lets go of the lock when its process dies, however it dies.
     with FileLock(locks / config.key).acquire(timeout=-1 if wait else 0):
         if is_stored(config, folder):  # made while we waited
@@ -162,23 +173,39 @@ def store_run(
 
 def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool) -> Run:
     place = folder / config.key
-    began = time.perf_counter()
-    checkpoint = place / "checkpoint.safetensors"
+    earlier, began = _begin(place), time.perf_counter()
+    checkpoint = place / CHECKPOINT
     run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
     record = {
-        "schema": SCHEMA,
+        "schema": store.SCHEMA,
         "config": config.fields(),
         "graph": run.task.graph.digest,
         **({"base": run.base_digest} if run.base_digest else {}),
         "metrics": run.metrics,
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(earlier + time.perf_counter() - began, 1),
         "made": time.strftime("%Y-%m-%d"),
         "device": f"cpu, {platform.machine()}, {torch.get_num_threads()} threads",
         "versions": versions(),
     }
     store.write(place, record, run.history, run.model if keep_model else None)
-    checkpoint.unlink(missing_ok=True)  # the finished model is enough from here on
+    for file in (checkpoint, place / NOTE):  # the finished model is enough from here on
+        file.unlink(missing_ok=True)
     return run
+
+
+def _begin(place: Path) -> float:
+    """Note that work on a run begins; return the seconds that its checkpoint took before.
+
+    What an interrupted call did after its last checkpoint is lost, and not counted.
+    """
+    seconds, note, checkpoint = 0.0, place / NOTE, place / CHECKPOINT
+    if checkpoint.exists():
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            last = json.loads(note.read_text())
+            seconds = last["seconds"] + max(0.0, checkpoint.stat().st_mtime - last["began"])
+    place.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps({"seconds": seconds, "began": time.time()}))
+    return seconds
 
 
 def is_stored(config: RunConfig, folder: Path = RUNS) -> bool:
@@ -200,10 +227,29 @@ def load_record(config: RunConfig, folder: Path = RUNS) -> tuple[dict, History]:
     except OSError as error:
         wanted = f"a stored run (make it: {config.command})"
         raise InputError("config", wanted, place.name) from error
-    if record["config"] != config.fields():
+    if RunConfig.of_fields(record["config"]) != config:
         wanted = f"the configuration of {place.name}"
         raise store.RecordError("config", wanted, "another one, stored")
+    if record.get("graph", now := parse_graph(config.graph).digest) != now:
+        wanted = f"the graph of {place.name}"
+        raise store.RecordError("graph", wanted, f"another one: {config.graph} has changed")
+    _refuse_another_base(record, config, folder)
     return record, history
+
+
+def _refuse_another_base(record: dict, config: RunConfig, folder: Path) -> None:
+    """A second stage belongs to the model that it began from (schema 1 did not note which)."""
+    model = Path(folder) / config.base.key / store.MODEL
+    if "base" not in record or not model.exists():
+        return
+    if record["base"] != _digest_of(model, model.stat().st_mtime_ns):
+        wanted = f"the model that {config.key} began from"
+        raise store.RecordError("base", wanted, f"another one, stored in {config.base.key}")
+
+
+@functools.lru_cache(maxsize=64)
+def _digest_of(model: Path, changed: int) -> str:
+    return digest(load_model(model).state_dict())
 
 
 def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
@@ -214,7 +260,8 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
     InputError
         If it is missing, with the command that makes it.
     RecordError
-        If it is cut short, altered, or its stored configuration is another one.
+        If it is cut short, altered, or its stored configuration, its graph or the model that
+        it began from is another one.
     """
     record, history = load_record(config, folder)
     kept = store.MODEL in record["files"]
@@ -222,11 +269,22 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
     return Run(config, make_task(config), model, history, record["metrics"])
 
 
-def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, bool]]:
-    """Re-evaluate a stored model: ``{metric: (stored, now, agrees)}``.
+def _at_the_end(config: RunConfig, final: dict[str, float], history: History) -> dict[str, float]:
+    """All that a record says of the finished model: metrics, and the last figures along a stage."""
+    stage, at = config.pg or config.more_sft or config.q, history.get("evaluated_at", [0])
+    if not stage or at[-1] != stage.steps:
+        return final
+    skipped = {*store.AT_UPDATES, "evaluated_at"}
+    return final | {k: v[-1] for k, v in history.items() if k not in skipped}
 
-    Greedy figures may move by ties that another processor rounds otherwise;
-    sampled ones by that and by the draw.  Both must lie within ``tolerance``.
+
+def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, bool]]:
+    """Re-evaluate a stored model: ``{figure: (stored, now, agrees)}``.
+
+    Figures are the final metrics and, after a second stage, all that was measured last along
+    it: diversity, read-out, values.  Greedy ones may move by ties that another processor rounds
+    otherwise; sampled ones by that and by the draw.  Metrics must lie within ``tolerance``,
+    the others, of which fewer samples are drawn, within three times that (relative above 1).
 
     Raises
     ------
@@ -235,66 +293,111 @@ def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, 
     """
     if run.model is None:
         raise InputError("run", "a run whose model was kept", run.config.key)
-    temperature = READ_OUT if run.config.q else 1.0
-    now = measure(run.model, run.task, run.config.seed, temperature)
-    return {k: (v, now[k], abs(v - now[k]) <= tolerance) for k, v in run.metrics.items()}
+    config = run.config
+    now = measure(run.model, run.task, config.seed, READ_OUT if config.q else 1.0)
+    stored = _at_the_end(config, run.metrics, run.history)
+    if stored.keys() - now.keys():
+        now |= (value_curve if config.q else curve)(run.model, run.task, config.seed)
+    return {
+        k: (v, now[k], abs(v - now[k]) <= _reach(k in run.metrics, v, tolerance))
+        for k, v in stored.items()
+    }
+
+
+def _reach(final: bool, value: float, tolerance: float) -> float:
+    return tolerance if final else 3 * tolerance * max(1.0, abs(value))
 
 
 def recompute(config: RunConfig, folder: Path = RUNS) -> dict[str, tuple[float, float, bool]]:
-    """Train a stored run again from scratch: ``{metric: (stored, now, agrees)}``.
+    """Train a stored run again from scratch: ``{figure: (stored, now, agrees)}``.
 
-    Another processor rounds otherwise and ends elsewhere, as another seed would: what is
-    now must lie within three standard deviations of the stored seeds of the same run
-    (their 95% prediction interval, for five of them), or within 0.005 of their mean.
-
-    Raises
-    ------
-    InputError
-        If fewer than three seeds of the run are stored.
+    Another processor rounds otherwise and ends elsewhere, as another seed would: a final metric
+    must lie within three standard deviations of the stored seeds of the same run (their 95%
+    prediction interval, for five of them), or within 0.005 of their mean.  The figures along a
+    stage are many, and get six, or 0.03 (relative above 1).  Where fewer than three seeds are
+    stored, all must lie within 0.03 of what is stored.
     """
-    seeds = _seeds_stored(config, folder)
-    if len(seeds) < 3:
-        raise InputError("config", "a run of which three seeds are stored", f"{len(seeds)}")
-    metrics_of = [load_record(c, folder)[0]["metrics"] for c in seeds]
-    stored = load_record(config, folder)[0]["metrics"]
+    runs = [load_record(c, folder) for c in _seeds_stored(config, folder)]
+    ends = [_at_the_end(config, record["metrics"], history) for record, history in runs]
+    record, history = load_record(config, folder)
     with tempfile.TemporaryDirectory() as fresh:
         if config != config.base:
             store_run(config.base, Path(fresh), progress=False)
-        now = train_run(config, folder=Path(fresh), progress=False).metrics
+        run = train_run(config, folder=Path(fresh), progress=False)
+    now = _at_the_end(config, run.metrics, run.history)
     found = {}
-    for name, value in stored.items():
-        values = [m[name] for m in metrics_of]
-        reach = max(3 * float(np.std(values, ddof=1)), 0.005)
-        found[name] = (value, now[name], abs(now[name] - float(np.mean(values))) <= reach)
+    for name, value in _at_the_end(config, record["metrics"], history).items():
+        values = [end[name] for end in ends if name in end]
+        final = name in record["metrics"]
+        middle, reach = value, _reach(False, value, 0.01)
+        if len(values) >= 3:
+            middle, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+            least = 0.005 if final else _reach(False, middle, 0.01)
+            reach = max((3 if final else 6) * spread, least)
+        if name in now:  # a series that is no longer recorded cannot be compared
+            found[name] = (value, now[name], abs(now[name] - middle) <= reach)
     return found
 
 
 def _seeds_stored(config: RunConfig, folder: Path) -> list[RunConfig]:
-    return [c for c in (replace(config, seed=s) for s in SEEDS) if is_stored(c, folder)]
+    seeds = (replace(config, seed=s) for s in (*SEEDS, *FRESH))
+    return [c for c in seeds if is_stored(c, folder)]
+
+
+TRAINED, EVALUATED, UNCHECKED = "trained again", "evaluated again", "not checked"
+
+
+def ways_to_recheck(folder: Path = RUNS, *, under: float = 180) -> dict[RunConfig, str]:
+    """How each stored run is re-checked: :data:`TRAINED`, :data:`EVALUATED` or :data:`UNCHECKED`.
+
+    Runs that took less than ``under`` seconds are trained again where three seeds are stored
+    (all of them if ``under`` is infinite); of the others the stored model is evaluated again.
+    Neither can be done to a long run, or a single one, whose model was not kept.
+
+    Raises
+    ------
+    InputError
+        If no run is stored there.
+    """
+    ways = {}
+    for place in sorted(p.parent for p in Path(folder).glob(f"*/{store.RECORD}")):
+        if not store.is_stored(place):
+            continue
+        record, _ = store.read(place)
+        config = RunConfig.of_fields(record["config"])
+        again = record["seconds"] < under
+        if again and (under == math.inf or len(_seeds_stored(config, folder)) >= 3):
+            ways[config] = TRAINED
+        else:
+            ways[config] = EVALUATED if store.MODEL in record["files"] else UNCHECKED
+    if not ways:
+        raise InputError("folder", "stored runs", f"none in {folder}")
+    return ways
 
 
 def recheck_some(
-    count: int, seed: int, folder: Path = RUNS, *, under: float = 180
+    count: int | None, seed: int, folder: Path = RUNS, *, under: float = 180
 ) -> Iterator[tuple[RunConfig, str, dict[str, tuple[float, float, bool]]]]:
     """Re-check stored runs drawn with ``seed``: yields each with how it was done and what came out.
 
-    Runs that took less than ``under`` seconds are trained again (:func:`recompute`);
-    of longer ones the stored model is evaluated again (:func:`recheck`).  Runs that allow
-    neither are passed over.
+    How is decided by :func:`ways_to_recheck`; without ``count`` all runs are, and those that
+    cannot be checked are passed over.
+
+    Raises
+    ------
+    InputError
+        If there is no run to check, or ``count < 1``.
     """
-    records = sorted(p.parent for p in Path(folder).glob(f"*/{store.RECORD}"))
-    for index in np.random.default_rng(seed).permutation(len(records)):
-        if count <= 0:
-            return
-        record, _ = store.read(records[index])
-        config = RunConfig.of_fields(record["config"])
-        if record["seconds"] < under and len(_seeds_stored(config, folder)) >= 3:
-            yield config, "trained again", recompute(config, folder)
-        elif store.MODEL in record["files"]:
-            yield config, "evaluated again", recheck(load_run(config, folder))
-        else:
-            continue
-        count -= 1
+    if count is not None and count < 1:
+        raise InputError("count", "at least 1", count)
+    ways = list(ways_to_recheck(folder, under=under).items())
+    order = [ways[i] for i in np.random.default_rng(seed).permutation(len(ways))]
+    chosen = [(config, how) for config, how in order if how != UNCHECKED][:count]
+    if not chosen:
+        raise InputError("folder", "runs that can be checked", f"none in {folder}")
+    for config, how in chosen:
+        again = how == TRAINED
+        yield config, how, recompute(config, folder) if again else recheck(load_run(config, folder))
 
 
 class StudyError(RuntimeError):

@@ -1,6 +1,7 @@
 """Claims on figures: differences over seeds, decided by an interval, from stored runs alone."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -96,3 +97,18 @@ def test_claims_of_the_paper_name_checks():
         known = {c.claim for c in theorems.checks(figure)}
         assert set(theorems.module(figure).REPORTED) <= known
         assert all(isinstance(c, evidence.Check) for c in theorems.checks(figure))
+
+
+def test_a_run_that_lacks_a_series_is_missed_aloud(seeds, tmp_path, monkeypatch):
+    monkeypatch.setattr(comparing, "is_stored", lambda c: study.is_stored(c, tmp_path))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing to say while all of them have it
+        at, found = comparing.curves(seeds, "up", "right")
+    assert at == list(range(9)) and len(found) == 5
+    lacking = seeds[0]["up"]
+    record, history = study.load_record(lacking, tmp_path)
+    del history["right"]
+    store.write(tmp_path / lacking.key, record, history, None)
+    with pytest.warns(UserWarning, match=f"right is missing in {lacking.key}"):
+        _, found = comparing.curves(seeds, "up", "right")
+    assert len(found) == 4

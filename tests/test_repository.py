@@ -30,7 +30,7 @@ ALLOWED = {
     "train": {"graph", "task", "models", "losses", "rollout"},
     "evidence": {"graph"},
     "plots": {"graph", "evidence"},
-    "studies": {"graph", "train"},
+    "studies": {"graph", "models", "train"},
     "store": {"graph", "train"},
     "curves": {"graph", "task", "rollout", "metrics", "studies"},
     "study": {"graph", "models", "train", "studies", "store", "curves", "evidence"},

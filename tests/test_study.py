@@ -1,13 +1,21 @@
+from __future__ import annotations  # as in planlib: settings are checked by their annotations
+
 import dataclasses
 import hashlib
 import json
+import os
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import torch
+from scipy.sparse.csgraph import shortest_path
 
-from planlib import metrics, store, studies, study
-from planlib.graph import InputError
+from planlib import curves, metrics, store, studies, study
+from planlib.graph import InputError, PlanningGraph, blocksworld, erdos_renyi, parse_graph
+from planlib.models import TabularModel
 from planlib.study import RunConfig
+from planlib.task import split_pairs
 from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
 
 SMALL = RunConfig(
@@ -111,7 +119,9 @@ def test_more_sft_and_policy_gradient_exclude_each_other():
 def test_the_command_of_a_run_names_its_stage():
     run = RunConfig(seed=2, pg=dataclasses.replace(studies.PG, kl_weight=0.1, batch_size=2048))
     assert "train pg --kl-weight 0.1 --batch-size 2048 --schedule constant" in run.command
-    assert "train more-sft" in RunConfig(more_sft=studies.MORE_SFT).command
+    assert "train more-sft" in RunConfig(seed=99, more_sft=studies.MORE_SFT).command
+    spaced = dataclasses.replace(SMALL, graph="my graphs/a.graphml")
+    assert "--graph 'my graphs/a.graphml' --seed" in spaced.command
 
 
 def test_q_learning_as_a_second_stage(tmp_path):
@@ -196,7 +206,7 @@ def test_stored_runs_are_trained_or_evaluated_again(tmp_path):
     for config in configs:
         study.store_run(config, tmp_path, progress=False)
         assert RunConfig.of_fields(config.fields()) == config
-    q = QLearningConfig(steps=2, batch_size=8)
+    q = QLearningConfig(steps=2, batch_size=8, evaluate_every=1)
     longer = dataclasses.replace(SMALL, q=q)
     study.store_run(longer, tmp_path, progress=False)
     found = {c: (how, x) for c, how, x in study.recheck_some(9, 0, tmp_path)}
@@ -209,8 +219,13 @@ def test_stored_runs_are_trained_or_evaluated_again(tmp_path):
         record["metrics"] = {k: v + 0.5 + 0.01 * config.seed for k, v in record["metrics"].items()}
         store.write(tmp_path / config.key, record, history, None)
     assert not any(ok for _, _, ok in study.recompute(SMALL, tmp_path).values())
-    with pytest.raises(InputError, match="three seeds"):
-        study.recompute(longer, tmp_path)
+    # One seed: the record itself is the measure.
+    assert all(ok for _, _, ok in study.recompute(longer, tmp_path).values())
+    record, history = store.read(tmp_path / longer.key)
+    history["feasible_value"] = [x + 0.5 for x in history["feasible_value"]]
+    store.write(tmp_path / longer.key, record, history, None)
+    found = study.recompute(longer, tmp_path)
+    assert [name for name, (_, _, ok) in found.items() if not ok] == ["feasible_value"]
 
 
 def test_some_of_the_books_runs_agree_with_their_records():
@@ -223,3 +238,227 @@ def test_some_of_the_books_runs_agree_with_their_records():
     for config, how, again in study.recheck_some(3, seed, under=0):
         assert how == "evaluated again"
         assert all(agrees for _, _, agrees in again.values()), (config.key, again)
+
+
+def test_a_new_setting_renames_no_run(monkeypatch):
+    """Every folder is the key of its configuration, whatever a later version adds to it."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Younger(PolicyGradientConfig):
+        flavour: str = "plain"
+        more: dict = dataclasses.field(default_factory=dict)
+
+    monkeypatch.setitem(
+        studies.FIRST_SCHEMA, "Younger", studies.FIRST_SCHEMA["PolicyGradientConfig"]
+    )
+    monkeypatch.setitem(studies.STAGES, "pg", Younger)
+    stored, younger = sorted(study.RUNS.glob("*/record.json")), 0
+    for path in stored:
+        record = json.loads(path.read_text())
+        config = RunConfig.of_fields(record["config"])
+        assert config.key == path.parent.name and config.fields() == record["config"]
+        younger += isinstance(config.pg, Younger)
+    assert younger > 70
+    sweet = RunConfig(pg=Younger(flavour="sweet"))
+    plain = dataclasses.replace(sweet, pg=Younger())
+    assert sweet.key != plain.key == dataclasses.replace(plain, pg=PolicyGradientConfig()).key
+    assert RunConfig.of_fields(sweet.fields()) == sweet
+
+
+def test_equal_settings_are_one_run():
+    pg = dataclasses.replace(studies.PG, kl_weight=0, steps=np.int64(600))
+    one = RunConfig(seed=np.int64(3), train_fraction=np.float64(0.2), pg=pg)
+    assert one.key == RunConfig(seed=3, pg=studies.PG).key
+    q = dataclasses.replace(SMALL, q=studies.Q)
+    assert dataclasses.replace(q, off_policy=False).key == q.key
+    for name, bad in (
+        *(("seed", x) for x in (-1, 0.5, float("nan"), 2**64)),
+        *(("train_fraction", x) for x in (float("nan"), float("inf"), 1.5)),
+        *(("paths_per_pair", -1), ("heads", 7), ("layers", 0), ("width", 0), ("max_length", 2)),
+    ):
+        with pytest.raises(InputError, match=name):
+            dataclasses.replace(SMALL, **{name: bad})
+
+
+def test_unknown_fields_and_newer_records_are_named(tmp_path):
+    fields = SMALL.fields()
+    with pytest.raises(InputError, match=r"^flavour: expected a field of RunConfig"):
+        RunConfig.of_fields(fields | {"flavour": 1})
+    with pytest.raises(InputError, match=r"^sft\.flavour: expected a field of SFTConfig"):
+        RunConfig.of_fields(fields | {"sft": fields["sft"] | {"flavour": 1}})
+    study.store_run(SMALL, tmp_path, progress=False)
+    record, history = store.read(tmp_path / SMALL.key)
+    store.write(tmp_path / SMALL.key, record | {"schema": store.SCHEMA + 1}, history, None)
+    with pytest.raises(store.RecordError, match=f"schema {store.SCHEMA} or older"):
+        study.load_run(SMALL, tmp_path)
+
+
+def test_an_edited_graph_does_not_bring_the_old_figures_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    edges = [f"{a} {b}" for a in range(8) for b in range(a + 1, 8) if (a + b) % 3]
+    (tmp_path / "own.edgelist").write_text("\n".join(edges))
+    config = dataclasses.replace(SMALL, graph="own.edgelist")
+    before = study.store_run(config, tmp_path / "runs", progress=False)
+    old = tmp_path / "runs" / config.key
+    assert json.loads((old / "record.json").read_text())["graph"] == before.task.graph.digest
+    assert study.load_run(config, tmp_path / "runs").metrics == before.metrics
+    (tmp_path / "own.edgelist").write_text("\n".join(edges[:-1]))
+    assert config.key != old.name and not study.is_stored(config, tmp_path / "runs")
+    old.rename(tmp_path / "runs" / config.key)  # the old record, under the new graph's name
+    with pytest.raises(store.RecordError, match=r"own\.edgelist has changed"):
+        study.load_run(config, tmp_path / "runs")
+    (tmp_path / "own.edgelist").write_text("\n".join(edges))
+    assert config.key == old.name
+
+
+def test_a_second_stage_belongs_to_its_base(tmp_path):
+    config = dataclasses.replace(SMALL, q=QLearningConfig(steps=2, batch_size=8))
+    run = study.store_run(config, tmp_path, progress=False)
+    record, history = store.read(tmp_path / config.key)
+    base = study.load_run(SMALL, tmp_path)
+    assert record["base"] == study.digest(base.model.state_dict())
+    with torch.no_grad():
+        base.model.head.weight[0, 0] += 1e-6  # as another number of threads would
+    store.write(tmp_path / SMALL.key, store.read(tmp_path / SMALL.key)[0], base.history, base.model)
+    with pytest.raises(store.RecordError, match=f"base: .*another one, stored in {SMALL.key}"):
+        study.load_run(config, tmp_path)
+    del record["base"], record["schema"]  # a record of the first schema does not say
+    store.write(tmp_path / config.key, record, history, None)
+    assert study.load_run(config, tmp_path).metrics == run.metrics
+
+
+def test_every_stored_run_belongs_to_a_study():
+    known = {c.key for configs in studies.STUDIES.values() for c in configs}
+    folders = {p.parent.name for p in study.RUNS.glob("*/record.json")}
+    assert len(folders) > 150 and folders <= known
+    assert not {"0" * 12} <= known
+
+
+@pytest.mark.parametrize("rest", ["", '{"config": {"gra'])
+def test_a_record_that_was_cut_short_counts_as_missing(tmp_path, rest):
+    made = study.store_run(SMALL, tmp_path, progress=False)
+    (tmp_path / SMALL.key / "record.json").write_text(rest)
+    with pytest.warns(UserWarning, match=f"{SMALL.key}/record.json is empty or cut short"):
+        assert not study.is_stored(SMALL, tmp_path)
+    with pytest.warns(UserWarning, match="counts as missing"):
+        assert study.store_run(SMALL, tmp_path, progress=False).metrics == made.metrics
+    assert study.is_stored(SMALL, tmp_path)
+
+
+def test_a_resumed_run_adds_up_its_seconds(tmp_path, monkeypatch):
+    """Interrupted twice: once after its first checkpoint, once before the next."""
+    now, place = [1e9], tmp_path / SMALL.key
+    monkeypatch.setattr(study.time, "time", lambda: now[0])
+    assert study._begin(place) == 0
+    (place / study.CHECKPOINT).touch()
+    os.utime(place / study.CHECKPOINT, (1e9 + 40, 1e9 + 40))
+    now[0] += 1000
+    assert study._begin(place) == 40
+    assert study._begin(place) == 40  # nothing was saved since
+    os.utime(place / study.CHECKPOINT, (1e9 + 1005, 1e9 + 1005))
+    assert study._begin(place) == 45
+    (place / study.CHECKPOINT).unlink()
+    study.store_run(SMALL, tmp_path, progress=False)  # from the start
+    assert json.loads((place / "record.json").read_text())["seconds"] < 40
+    assert not (place / study.NOTE).exists()
+
+
+def test_losses_stand_at_their_updates_when_there_are_as_many_as_evaluations(tmp_path):
+    history = {"evaluated_at": [0, 2], "loss": [0.5, 0.4], "test_accuracy": [0.1, 0.2]}
+    store.write(tmp_path, {}, history, None)
+    rows = pq.read_table(tmp_path / store.CURVES).to_pylist()
+    steps = {
+        name: [r["step"] for r in rows if r["series"] == name] for name in ("loss", "test_accuracy")
+    }
+    assert steps == {"loss": [1, 2], "test_accuracy": [0, 2]}
+
+
+def test_a_recheck_says_what_it_leaves_out_and_refuses_nothing(tmp_path):
+    with pytest.raises(InputError, match="folder: expected stored runs"):
+        next(study.recheck_some(3, 0, tmp_path / "none"))
+    q = QLearningConfig(steps=2, batch_size=8, evaluate_every=1)
+    config = dataclasses.replace(SMALL, q=q)
+    study.store_run(config, tmp_path, keep_model=False, progress=False)
+    ways = study.ways_to_recheck(tmp_path)
+    assert ways == {SMALL: study.EVALUATED, config: study.UNCHECKED}
+    with pytest.raises(InputError, match="count"):
+        next(study.recheck_some(0, 0, tmp_path))
+    assert set(study.ways_to_recheck(tmp_path, under=np.inf).values()) == {study.TRAINED}
+    done = list(study.recheck_some(None, 0, tmp_path, under=np.inf))
+    assert {c for c, _, _ in done} == {SMALL, config}
+    assert all(ok for _, _, found in done for _, _, ok in found.values())
+    (again,) = [found for c, _, found in done if c == config]
+    assert {"greedy_test", "test_distinct", "edge_recall", "feasible_value"} <= set(again)
+
+
+def star_of_paths(arms, length):
+    adjacency = np.zeros((arms * length + 1,) * 2, dtype=bool)
+    for arm in range(arms):
+        path = [0, *range(arm * length + 1, (arm + 1) * length + 1)]
+        adjacency[path[:-1], path[1:]] = True
+    return PlanningGraph(adjacency)
+
+
+GRAPHS = {
+    "chain of 40": star_of_paths(1, 40),
+    "chain of 60": star_of_paths(1, 60),
+    "star": star_of_paths(5, 9),
+    "acyclic": erdos_renyi(25, 0.3, True, 4),
+    "cyclic": erdos_renyi(25, 0.1, False, 4),
+    "Blocksworld": blocksworld(3),
+}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_a_policy_that_is_right_everywhere_measures_one(name):
+    """Wherever the model can hold the answer; with one token less it is refused, with the number."""
+    graph = GRAPHS[name]
+    needed = curves.needed_length(graph)
+    config = RunConfig(max_length=max(needed, 4), train_fraction=0.2)
+    curves.check_lengths(config, graph)
+    task = curves.Task(config, graph, split_pairs(graph, 0.2, 0))
+    distance = shortest_path(graph.adjacency, unweighted=True)  # (current, target)
+    model = TabularModel(graph.n)
+    i, j = np.nonzero(~np.eye(graph.n, dtype=bool))
+    right = graph.correct_next(i, j)
+    if not graph.is_acyclic:  # straight on: a walk may go round for ever
+        right &= distance[:, i].T == distance[j, i][:, None] - 1
+    with torch.no_grad():
+        model.f[i, j] = torch.as_tensor(np.where(right, 0.0, -1e9))
+    figures = curves.measure(model, task, 0)
+    assert figures == dict.fromkeys(figures, 1.0) and len(figures) == 4
+    with pytest.raises(InputError, match=f"max_length: expected at least {needed}"):
+        curves.check_lengths(dataclasses.replace(config, max_length=needed - 1), graph)
+    if needed > 32:  # the control: what every graph without cycles was given before
+        cut = dataclasses.replace(task, config=dataclasses.replace(config, max_length=32))
+        assert curves.measure(model, cut, 0)["greedy_test"] < 0.9
+
+
+def test_a_chain_of_60_edges_trains_and_measures_and_what_is_too_short_is_refused(tmp_path):
+    path = tmp_path / "chain.edgelist"
+    path.write_text("".join(f"{i} {i + 1}\n" for i in range(60)))
+    chain = dataclasses.replace(SMALL, graph=str(path), max_length=64, paths_per_pair=1)
+    run = study.store_run(chain, tmp_path / "runs", progress=False)
+    assert run.task.data.shape[1] > 48 and set(run.metrics) >= {"greedy_test"}
+    for short in (
+        dataclasses.replace(chain, max_length=48),
+        dataclasses.replace(chain, q=QLearningConfig(steps=2)),
+    ):
+        with pytest.raises(InputError, match=r"max_length: expected at least 64"):
+            study.store_run(short, tmp_path / "other", progress=False)
+    assert not (tmp_path / "other").exists()
+    longer = dataclasses.replace(chain, q=QLearningConfig(steps=2, max_length=80))
+    with pytest.raises(InputError, match=r"q\.max_length: expected at most the model's 64"):
+        study.store_run(longer, tmp_path / "other", progress=False)
+
+
+def test_every_study_is_long_enough_for_its_graph():
+    configs = {
+        (c.graph, c.max_length, *(s.max_length for s in (c.pg, c.q) if s)): c
+        for study_ in studies.STUDIES.values()
+        for c in study_
+    }
+    assert len(configs) > 5
+    for config in configs.values():
+        curves.check_lengths(config, parse_graph(config.graph))
+    assert curves.needed_length(parse_graph(studies.ACYCLIC.graph)) <= 32

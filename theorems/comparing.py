@@ -6,6 +6,7 @@ moments of one method, with the margin that it must exceed on every plausible me
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,10 +105,15 @@ def curves(
 ) -> tuple[list[float], list[list[float]]]:
     """Where the stored runs of a method were evaluated, and their curves of ``series``, one a seed.
 
-    Runs that did not record the series are left out.
+    A run that did not record the series counts as missing, with a warning: an average over
+    fewer seeds than another's is no silent matter.
     """
-    stored = (load_record(m[method])[1] for m in seeds if is_stored(m[method]))
-    found = [history for history in stored if series in history]
+    stored = [(m[method], load_record(m[method])[1]) for m in seeds if is_stored(m[method])]
+    if lacking := [config for config, history in stored if series not in history]:
+        keys = ", ".join(config.key for config in lacking)
+        text = f"{method}: {series} is missing in {keys}; remove it and call {lacking[0].command}"
+        warnings.warn(text, stacklevel=2)
+    found = [history for _, history in stored if series in history]
     return (found[0]["evaluated_at"] if found else []), [h[series] for h in found]
 
 
