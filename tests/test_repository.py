@@ -23,6 +23,7 @@ ALLOWED = {
     "files": set(),
     "graph": {"files"},
     "task": {"graph"},
+    "paths": {"files", "graph", "task"},
     "models": {"graph"},
     "losses": {"graph", "task"},
     "rollout": {"graph", "task", "models", "losses"},
@@ -30,9 +31,10 @@ ALLOWED = {
     "train": {"graph", "task", "models", "losses", "rollout"},
     "evidence": {"graph"},
     "plots": {"graph", "evidence"},
-    "studies": {"graph", "models", "train"},
+    "studies": {"graph", "models", "paths", "train"},
+    "settings": {"graph", "studies"},
     "store": {"graph", "train"},
-    "curves": {"graph", "task", "rollout", "metrics", "studies"},
+    "curves": {"graph", "task", "paths", "rollout", "metrics", "studies"},
     "study": {"graph", "models", "train", "studies", "store", "curves", "evidence"},
 }
 
