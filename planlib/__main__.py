@@ -136,6 +136,8 @@ def _verify(options: argparse.Namespace) -> int:
     chosen = [(name, theorems.checks(name, options.rung)) for name in names]  # before any work
     records: list[Record] = []
     for name, checks in chosen:
+        for reading in getattr(theorems.module(name), "READINGS", ()) if options.record else ():
+            reading.write()
         done = []
         for check in checks:
             done.append(check.run("small" if options.small else "full"))

@@ -11,15 +11,18 @@ Source: Wang et al., arXiv 2509.22613, figures 2a to 2d.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from scipy.special import softmax
 
 from planlib import exact, metrics
 from planlib.models import TabularModel
-from planlib.studies import ACYCLIC, BLOCKSWORLD, FIGURE_2, RunConfig, after_sft, one_path
-from planlib.study import Run, Task, longest
+from planlib.studies import ACYCLIC, BLOCKSWORLD, FIGURE_2, SEEDS, RunConfig, after_sft, one_path
+from planlib.study import Run, Task, load_run, longest, some_pairs
 from theorems.comparing import FREE, HELD, MIDDLE, SFT, Gap, Point, claims_on, falls, rises
+from theorems.readings import Reading
 
 
 def sinks(method: str, margin: float) -> Gap:
@@ -57,14 +60,35 @@ def _base(run: Run) -> np.ndarray:
 LIMITS = {"frequencies": _frequencies, "base on correct steps": _base, "uniform": _uniform}
 
 
-def limits(run: Run, pairs: np.ndarray) -> dict[str, dict[str, float]]:
-    """Where the theorems send the model of an SFT run: tables, sampled on ``pairs``.
+def _predicted(config: RunConfig) -> dict[str, tuple[float, float]]:
+    run = load_run(config)
+    some = some_pairs(run.task.split.train_pairs, config.seed)
+    found = {name: tuple(sampled(of(run), run.task, some).values()) for name, of in LIMITS.items()}
+    own: dict[tuple[int, int], set] = {}
+    for row in run.task.data[len(run.task.split.edge_pairs) :].tolist():
+        own.setdefault((row[0], row[1]), set()).add(tuple(row))
+    known = float(np.mean([len(own[tuple(pair)]) for pair in some.tolist()]))
+    found["ten paths of each pair, by heart"] = (1.0, known)
+    return found | {"one favourite path": (1.0, 1.0)}
+
+
+PREDICTED = Reading(
+    "predicted",
+    _predicted,
+    tuple(replace(base, seed=seed) for base in (ACYCLIC, BLOCKSWORLD) for seed in SEEDS),
+)
+READINGS = (PREDICTED,)
+
+
+def predicted(config: RunConfig) -> dict[str, tuple[float, float]]:
+    """Where the theorems send a stored SFT model on training pairs: accuracy, distinct paths of 100.
 
     ``frequencies`` of the training paths (Theorem 3.1, rows that they visit), the
     ``base on correct steps`` (Theorem 4.4 at success 1, the base read at the prompt), and
-    ``uniform`` over correct steps; each with sampled accuracy and distinct paths of 100.
+    ``uniform`` over correct steps, all sampled as tables; the paths of the data by heart,
+    and one favourite path a pair.
     """
-    return {name: sampled(weights(run), run.task, pairs) for name, weights in LIMITS.items()}
+    return {name: tuple(point) for name, point in PREDICTED(config).items()}
 
 
 def sampled(weights: np.ndarray, task: Task, pairs: np.ndarray) -> dict[str, float]:

@@ -10,7 +10,6 @@ Source: Wang et al., arXiv 2509.22613, figures 3a and 3b.
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +21,7 @@ from planlib.studies import (
     ACYCLIC,
     BLOCKSWORLD,
     KL_WEIGHTS,
+    PG,
     SEEDS,
     RunConfig,
 )
@@ -42,24 +42,18 @@ from theorems.comparing import (
     everything,
     falls,
 )
+from theorems.readings import Reading
 
 WEIGHTS = tuple(f"PG, λ = {w:g}" for w in KL_WEIGHTS)
 TEMPERATURES = (1.0, 0.8, 0.6, 0.4, 0.2)
 STRONG = (0.98, 1.0)  # greedy test accuracy of an SFT model that errs by its sampling alone
 
 
-@functools.cache
-def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
-    """A stored model at lower temperatures: ``{temperature: (accuracy, distinct paths)}`` on test pairs.
-
-    Drawn as :func:`planlib.study.curve` draws them.
-    """
+def _tempered(config: RunConfig) -> list[tuple[float, float, float]]:
     run = load_run(config)
-    if run.model is None:
-        raise InputError("config", "a run whose model was kept", config.key)
     graph, pairs = run.task.graph, run.task.split.test_pairs
     some = some_pairs(pairs, config.seed)
-    found = {}
+    found = []
     for temperature in TEMPERATURES:
         draws = {
             "generator": torch.Generator().manual_seed(config.seed),
@@ -68,8 +62,33 @@ def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
         }
         right = metrics.accuracy(run.model, graph, pairs, samples=2, **draws)
         distinct = float(metrics.distinct_paths(run.model, graph, some, **draws).mean())
-        found[temperature] = (right, distinct)
+        found.append((temperature, right, distinct))
     return found
+
+
+# After 600 updates, with and without KL: the models of policy gradient that are kept.
+COOLED_PG = {
+    (seed, weight): replace(ACYCLIC, seed=seed, pg=replace(PG, kl_weight=weight))
+    for seed in (0, 2)
+    for weight in (0.0, 0.1)
+}
+TEMPERED = Reading(
+    "tempered",
+    _tempered,
+    (
+        *(replace(base, seed=seed) for base in (ACYCLIC, BLOCKSWORLD) for seed in SEEDS),
+        *COOLED_PG.values(),
+    ),
+)
+READINGS = (TEMPERED,)
+
+
+def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
+    """A stored model at lower temperatures: ``{temperature: (accuracy, distinct paths)}`` on test pairs.
+
+    Drawn as :func:`planlib.curves.curve` draws them.
+    """
+    return {t: (right, distinct) for t, right, distinct in TEMPERED(config)}
 
 
 def greedy_start(base: RunConfig) -> float:
