@@ -12,7 +12,7 @@ from planlib import studies
 from planlib.graph import InputError
 from theorems.readings import Reading
 
-READINGS = [r for t in theorems.ALL for r in getattr(theorems.module(t), "READINGS", ())]
+READINGS = [r for t in theorems.ALL for r in getattr(theorems.module(t), "LONG_READINGS", ())]
 
 
 def numbers(value):

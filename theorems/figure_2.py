@@ -77,7 +77,7 @@ PREDICTED = Reading(
     _predicted,
     tuple(replace(base, seed=seed) for base in (ACYCLIC, BLOCKSWORLD) for seed in SEEDS),
 )
-READINGS = (PREDICTED,)
+LONG_READINGS = (PREDICTED,)
 
 
 def predicted(config: RunConfig) -> dict[str, tuple[float, float]]:

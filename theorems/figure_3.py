@@ -80,7 +80,7 @@ TEMPERED = Reading(
         *COOLED_PG.values(),
     ),
 )
-READINGS = (TEMPERED,)
+LONG_READINGS = (TEMPERED,)
 
 
 def tempered(config: RunConfig) -> dict[float, tuple[float, float]]:
