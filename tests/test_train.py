@@ -344,3 +344,227 @@ def test_baseline_is_checked_and_changes_the_gradient():
     assert not torch.equal(losses_seen["none"], losses_seen["mean"])
     # Leave-one-out is the batch mean's gradient, longer by B / (B - 1).
     assert torch.allclose(losses_seen["leave_one_out"], losses_seen["mean"] * 16 / 15)
+
+
+def q_run(graph, pairs, path=None, model=None, behavior=None, draws=None, **options):
+    options = {"steps": 6, "batch_size": 8, "max_length": 8, "initial_scale": 0.5} | options
+    model = TabularModel(3) if model is None else model
+    history = train_q_learning(
+        model, graph, pairs, QLearningConfig(**options), draws or torch.Generator().manual_seed(0),
+        behavior_model=behavior, checkpoint=path, progress=False,
+    )  # fmt: skip
+    return model, history
+
+
+def test_checkpoint_of_other_data_is_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    config = SFTConfig(steps=3, batch_size=100)
+    data, other = (task.encode([p], 3) for p in ((0, 1, 2), (0, 2)))
+    first = TabularModel(3)
+    history = train_sft(first, data, config, torch.Generator(), checkpoint=path, progress=False)
+    wider = np.pad(data, ((0, 0), (0, 2)), constant_values=task.pad_token(3)).astype(np.int32)
+    again = TabularModel(3)  # more padding, another type: the same data
+    assert history == train_sft(
+        again, wider, config, torch.Generator(), checkpoint=path, progress=False
+    )
+    assert same(first, again)
+    fresh = TabularModel(3)
+    with pytest.raises(CheckpointError, match="another data"):
+        train_sft(fresh, other, config, torch.Generator(), checkpoint=path, progress=False)
+    assert (fresh.f == 0).all()
+
+
+def test_checkpoint_names_what_differs(triangle, tmp_path):
+    path = tmp_path / "run.safetensors"
+    pairs, behavior = [(0, 1), (0, 2)], TabularModel(3)
+    q_run(triangle, pairs, path, behavior=behavior)
+    moved = TabularModel(3)
+    with torch.no_grad():
+        moved.f += 0.1
+    more = PlanningGraph([[0, 1, 1], [0, 0, 1], [1, 0, 0]])
+    for words, call in (
+        ("graph", lambda: q_run(more, pairs, path, behavior=behavior)),
+        ("pairs", lambda: q_run(triangle, pairs[::-1], path, behavior=behavior)),
+        ("behavior_model", lambda: q_run(triangle, pairs, path)),
+        ("behavior_model", lambda: q_run(triangle, pairs, path, behavior=moved)),
+        ("base model", lambda: q_run(triangle, pairs, path, moved, behavior)),
+        (
+            "generator",
+            lambda: q_run(triangle, pairs, path, None, behavior, torch.Generator().manual_seed(1)),
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=f"another [a-z ]*[(a-z_ ]*{words}"):
+            call()
+    found, _ = q_run(triangle, pairs, path, behavior=behavior)  # the control: it is this run
+    assert same(found, load_model(path))
+
+
+def test_a_checkpoint_that_does_not_say_what_it_began_from_is_refused(triangle, tmp_path):
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    path = tmp_path / "run.safetensors"
+    q_run(triangle, [(0, 2)], path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {k: file.get_tensor(k) for k in file.keys()}
+        metadata = file.metadata()
+    metadata.pop("began")
+    save_file(tensors, path, metadata)
+    with pytest.raises(CheckpointError, match="began from"):
+        q_run(triangle, [(0, 2)], path)
+
+
+@pytest.mark.parametrize("stop", [4, 8, None])  # before a checkpoint, after one, never
+@pytest.mark.parametrize("kind", ["sft", "pg", "q"])
+def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkeypatch):
+    """With the same, moved model and generator: the KL reference is that of the first call."""
+    graph, split, data = setup
+    options = {"steps": 12, "batch_size": 16, "checkpoint_every": 3}
+    calls, update = (
+        {
+            "sft": (train_sft, (data, SFTConfig(**options))),
+            "pg": (
+                train_policy_gradient,
+                (
+                    graph,
+                    split.train_pairs,
+                    PolicyGradientConfig(kl_weight=0.5, max_length=12, **options),
+                ),
+            ),
+            "q": (
+                train_q_learning,
+                (
+                    graph,
+                    split.train_pairs,
+                    QLearningConfig(initial_scale=0.5, max_length=12, **options),
+                ),
+            ),
+        },
+        train._Run.update,
+    )
+    loop, arguments = calls[kind]
+    whole = tiny()
+    history = loop(whole, *arguments, torch.Generator().manual_seed(0), progress=False)
+
+    model, draws = tiny(), torch.Generator().manual_seed(0)
+    done = []
+
+    def interrupted(self, **figures):
+        done.append(1)
+        if len(done) == stop:
+            raise Interrupted
+        update(self, **figures)
+
+    def cell():
+        path = tmp_path / "run.safetensors"
+        return loop(model, *arguments, draws, checkpoint=path, progress=False)
+
+    if stop:
+        monkeypatch.setattr(train._Run, "update", interrupted)
+        with pytest.raises(Interrupted):
+            cell()
+        monkeypatch.undo()
+    else:
+        cell()
+    assert not same(model, tiny())  # it has moved
+    assert cell() == history
+    assert same(model, whole)
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)  # someone else moved it: no longer this run's
+    with pytest.raises(CheckpointError, match="base model"):
+        cell()
+
+
+def test_a_run_of_no_updates_is_one_run_too(triangle, tmp_path):
+    model, path = TabularModel(3), tmp_path / "run.safetensors"
+    with torch.no_grad():
+        model.f.fill_(8.0)
+    for _ in range(2):
+        q_run(triangle, [(0, 2)], path, model, steps=0)
+        assert (model.f == 4.0).all()
+
+
+def test_a_run_that_diverges_stops_and_says_so(tmp_path):
+    path = tmp_path / "run.safetensors"
+    data = task.encode([(0, 1, 2), (0, 2)], 3)
+    model = TabularModel(3)
+    with torch.no_grad():
+        model.f[2, 0, 1] = torch.nan
+    with pytest.raises(train.DivergedError, match="update 1 is nan"):
+        train_sft(
+            model, data, SFTConfig(steps=3), torch.Generator(), checkpoint=path, progress=False
+        )
+    assert not path.exists()
+
+
+def test_what_a_table_does_not_hold_enters_no_loss(triangle):
+    """Nodes explored from the target have the value -inf; they are no part of the error."""
+    _, history = q_run(triangle, [(0, 2), (0, 1), (1, 2)], steps=50, batch_size=64, epsilon=0.5)
+    assert np.isfinite(history["loss"]).all() and history["loss"][0] > 0
+
+
+def test_discount_and_reward_keep_double_precision(triangle):
+    chain = PlanningGraph([[0, 1, 0], [0, 0, 1], [0, 0, 0]])
+    model, _ = q_run(
+        chain, [(0, 2)], steps=2000, batch_size=64, optimizer="sgd", learning_rate=0.3,
+        discount=0.9, epsilon=0.5, target_decay=0.0, temperature=1.0,
+    )  # fmt: skip
+    # By hand: 0.9 * 1 onwards; -1 + 0.9 * 0.9 for the step to itself.
+    assert model.f[2, 0, :2].tolist() == pytest.approx([-0.19, 0.9], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("edges", "max_length", "needed"), [(40, 32, 44), (40, 43, 44), (60, 32, 64)]
+)
+@pytest.mark.parametrize(
+    ("loop", "kind"),
+    [(train_policy_gradient, PolicyGradientConfig), (train_q_learning, QLearningConfig)],
+)
+def test_too_small_a_length_is_refused_before_any_work(loop, kind, edges, max_length, needed):
+    n = edges + 1
+    chain, draws = PlanningGraph(np.eye(n, k=1)), torch.Generator()
+    model = TabularModel(n)
+    short = kind(steps=1, batch_size=1, max_length=max_length)
+    with pytest.raises(InputError, match=f"at least {needed} tokens"):
+        loop(model, chain, [(0, edges)], short, draws, progress=False)
+    loop(model, chain, [(0, 10)], short, draws, progress=False)  # the control: there is room
+    enough = kind(steps=1, batch_size=1, max_length=needed)
+    loop(model, chain, [(0, edges)], enough, draws, progress=False)
+    small = Transformer(TransformerConfig(n, width=4, max_length=needed - 1))
+    with pytest.raises(InputError, match=f"max_length of at least {needed}"):
+        loop(small, chain, [(0, edges)], enough, draws, progress=False)
+    with pytest.raises(InputError, match=f"{n} nodes"):
+        loop(TabularModel(n + 1), chain, [(0, edges)], enough, draws, progress=False)
+
+
+def test_sequences_of_another_form_are_refused_before_any_work():
+    data = task.encode([(0, 1, 2), (0, 2)], 3)
+    left = data.copy()
+    left[1] = np.roll(data[1], 1)
+    small = Transformer(TransformerConfig(3, width=4, max_length=5))
+    for model, wrong in (
+        (TabularModel(3), left),
+        (TabularModel(4), data),
+        (TabularModel(3), data.astype(float)),
+        (small, data),
+    ):
+        with pytest.raises(InputError):
+            train_sft(model, wrong, SFTConfig(steps=1), torch.Generator(), progress=False)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), True, "1", None, [1.0]])
+def test_settings_are_finite_numbers(bad):
+    for kind in (SFTConfig, PolicyGradientConfig, QLearningConfig):
+        numbers = [f for f in dataclasses.fields(kind) if f.type in ("int", "float")]
+        for field in numbers:
+            with pytest.raises(InputError) as caught:
+                kind(**{field.name: bad})
+            assert caught.value.argument == field.name
+
+
+def test_equal_settings_have_one_spelling():
+    one = PolicyGradientConfig(steps=np.int64(3), reward=2, penalty=np.float64(-1), kl_weight=-0.0)
+    other = PolicyGradientConfig(steps=np.array(3), reward=2.0, penalty=-1, kl_weight=0)
+    assert repr(one) == repr(other) and type(one.steps) is int and type(one.reward) is float
+    with pytest.raises(InputError, match="steps: expected an integer"):
+        SFTConfig(steps=3.0)

@@ -1,0 +1,481 @@
+"""Each trainer against a loop written out here: plain numpy, one sequence at a time.
+
+The loops share the drawing of sequences with :mod:`planlib`, and nothing else: the derivatives
+are those of a softmax and of a square, worked out by hand, the rewards are read off the
+adjacency matrix.  A loop with a mistake in it must end elsewhere, or agreement says nothing.
+"""
+
+import copy
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from planlib.graph import PlanningGraph
+from planlib.models import TabularModel, Transformer, TransformerConfig
+from planlib.rollout import sample
+from planlib.train import (
+    PolicyGradientConfig,
+    QLearningConfig,
+    SFTConfig,
+    train_policy_gradient,
+    train_q_learning,
+    train_sft,
+)
+
+# 0 -> 1 -> 3, 0 -> 2 -> 3, 1 -> 2 and back 2 -> 1: small, with a cycle and a fork.
+ADJACENCY = np.array([[0, 1, 1, 0], [0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]])
+N, END, PAD = 4, 4, 5
+PAIRS = np.array([[0, 3], [0, 1], [1, 3], [0, 2]])
+STEPS, BATCH, LENGTH = 30, 8, 8
+
+
+def start():
+    """A table away from every fixed point."""
+    return np.random.default_rng(3).normal(size=(N, N, N))
+
+
+def table(f):
+    model = TabularModel(N)
+    with torch.no_grad():
+        model.f.copy_(torch.as_tensor(f))
+    return model
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+class Optimizer:
+    """Plain gradient descent, or Adam as its paper has it, with the learning rate's schedule."""
+
+    def __init__(self, config):
+        self.config, self.m, self.v = config, 0.0, 0.0
+
+    def step(self, f, gradient, k):
+        c = self.config
+        rate = c.learning_rate
+        if c.schedule == "cosine":
+            rate *= (1 + np.cos(np.pi * k / c.steps)) / 2
+        if c.optimizer == "sgd":
+            return f - rate * gradient
+        self.m = 0.9 * self.m + 0.1 * gradient
+        self.v = 0.999 * self.v + 0.001 * gradient**2
+        m, v = self.m / (1 - 0.9 ** (k + 1)), self.v / (1 - 0.999 ** (k + 1))
+        return f - rate * m / (np.sqrt(v) + 1e-8)
+
+
+def softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def moves(row):
+    """The steps (target, current, next) of a sequence ``s t s a ...``, without the padding."""
+    target, path = row[1], [x for x in row[2:] if x != PAD]
+    return [(target, j, k) for j, k in pairwise(path)]
+
+
+def is_correct(row):
+    target, path = row[1], [x for x in row[2:] if x != PAD]
+    nodes = path[:-1]
+    return (
+        path[-1] == END
+        and nodes.index(target) == len(nodes) - 1
+        and all(ADJACENCY[j, k] for j, k in pairwise(nodes))
+        if target in nodes
+        else False
+    )
+
+
+def chosen_problems(draws):
+    """The batch's problems: one uniform number a sequence, as every trainer draws them."""
+    return PAIRS[torch.randint(len(PAIRS), (BATCH,), generator=draws).numpy()]
+
+
+# --- supervised fine-tuning ---------------------------------------------------------------------
+
+PATHS = [(0, 1, 3), (0, 2, 3), (0, 2, 1, 3), (0, 1), (1, 2, 3), (0, 2)]
+DATA = np.array([[p[0], p[-1], *p, END, *[PAD] * (4 - len(p))] for p in PATHS])
+
+
+def plain_sft(config, mistake=None):
+    f, draws, optimizer, history = start(), generator(), Optimizer(config), []
+    for k in range(STEPS):
+        rows = range(len(DATA))
+        if config.batch_size < len(DATA):
+            rows = torch.randint(len(DATA), (config.batch_size,), generator=draws).tolist()
+        gradient, loss = np.zeros_like(f), 0.0
+        for row in DATA[list(rows)].tolist():
+            learned = moves(row)
+            if mistake == "the prompt is learned":
+                learned.append((row[1], row[0], row[1]))
+            for i, j, following in learned:
+                if j == i:  # the end token is certain there
+                    continue
+                policy = softmax(f[i, j])
+                loss -= np.log(policy[following]) / len(rows)
+                gradient[i, j] += policy / len(rows)
+                gradient[i, j, following] -= 1 / len(rows)
+        f = optimizer.step(f, gradient, k)
+        history.append(loss)
+    return f, {"loss": history}
+
+
+def by_planlib_sft(config):
+    model = table(start())
+    history = train_sft(model, DATA, config, generator(), progress=False)
+    return model.f.detach().numpy(), history
+
+
+# --- policy gradient ----------------------------------------------------------------------------
+
+
+def baseline_of(returns, b, kind):
+    if kind == "none":
+        return 0.0
+    if kind == "mean":
+        return sum(returns) / len(returns)
+    return (sum(returns) - returns[b]) / (len(returns) - 1)
+
+
+def plain_policy_gradient(config, mistake=None):
+    f, draws, optimizer = start(), generator(), Optimizer(config)
+    base = f.copy()
+    history, known = {"loss": [], "accuracy": [], "known_paths": []}, set()
+    sign = -1 if mistake == "penalty of the wrong sign" else 1
+    for k in range(STEPS):
+        problems = chosen_problems(draws)
+        rows = sample(table(f), problems, draws, max_length=LENGTH).tolist()
+        right = [is_correct(row) for row in rows]
+        returns = [config.reward * x + sign * config.penalty for x in right]
+        gradient, loss = np.zeros_like(f), 0.0
+        for b, row in enumerate(rows):
+            weight = returns[b] - baseline_of(returns, b, config.baseline)
+            if mistake == "baseline added":
+                weight = returns[b] + baseline_of(returns, b, config.baseline)
+            for i, j, following in moves(row):
+                if i == j:
+                    continue
+                policy = softmax(f[i, j])
+                drift = np.log(policy[following] / softmax(base[i, j])[following])
+                turned = -1 if mistake == "KL as a reward" else 1
+                w = weight - turned * config.kl_weight * drift
+                loss -= w * np.log(policy[following]) / BATCH
+                gradient[i, j] -= w * (np.eye(N)[following] - policy) / BATCH
+        f = optimizer.step(f, gradient, k)
+        if mistake == "base that moves":
+            base = f.copy()
+        known |= {
+            tuple(x for x in row if x != PAD) for row, y in zip(rows, right, strict=True) if y
+        }
+        history["loss"].append(loss)
+        history["accuracy"].append(np.mean(right))
+        history["known_paths"].append(len(known))
+    return f, history
+
+
+def by_planlib_policy_gradient(config):
+    model = table(start())
+    graph = PlanningGraph(ADJACENCY)
+    history = train_policy_gradient(model, graph, PAIRS, config, generator(), progress=False)
+    return model.f.detach().numpy(), history
+
+
+# --- Q-learning ---------------------------------------------------------------------------------
+
+
+def reward_of(kind, row, i, j, following):
+    if kind == "process":
+        legal = following != END and ADJACENCY[j, following]
+        return float(following == i) - float(not legal)
+    return float(is_correct(row) and following == i)
+
+
+def plain_q_learning(config, behavior=None, mistake=None):
+    f = start() * config.initial_scale
+    slow, draws, optimizer = f.copy(), generator(), Optimizer(config)
+    history = {"loss": [], "accuracy": []}
+    keep = config.target_decay
+    if mistake == "target's rate turned around":
+        keep = 1 - keep
+    for k in range(STEPS):
+        writer = table(f if behavior is None else behavior)
+        rows = sample(
+            writer, chosen_problems(draws), draws,
+            temperature=config.temperature, epsilon=config.epsilon, max_length=LENGTH,
+        ).tolist()  # fmt: skip
+        target_network = slow if config.target_decay else f
+        gradient, loss = np.zeros_like(f), 0.0
+        for row in rows:
+            for i, j, following in moves(row):
+                if i == j:  # the episode is over; a table holds 1 for the end token, nothing else
+                    wrong = following == END and config.reward == "outcome" and not is_correct(row)
+                    loss += float(wrong) / BATCH
+                    break
+                best = 0.0
+                if following != i:
+                    best = config.discount * target_network[i, following].max()
+                elif mistake == "bootstrap at the target":  # where the end token's value is 1
+                    best = config.discount * 1.0
+                error = f[i, j, following] - reward_of(config.reward, row, i, j, following) - best
+                loss += error**2 / BATCH
+                gradient[i, j, following] += 2 * error / BATCH
+                if mistake == "gradient through the bootstrap" and following != i:
+                    top = target_network[i, following].argmax()
+                    gradient[i, following, top] -= 2 * config.discount * error / BATCH
+        f = optimizer.step(f, gradient, k)
+        slow = slow + (1 - keep) * (f - slow)
+        history["loss"].append(loss)
+        history["accuracy"].append(np.mean([is_correct(row) for row in rows]))
+    return f, history
+
+
+def by_planlib_q_learning(config, behavior=None):
+    model, graph = table(start()), PlanningGraph(ADJACENCY)
+    writer = None if behavior is None else table(behavior)
+    history = train_q_learning(
+        model, graph, PAIRS, config, generator(), behavior_model=writer, progress=False
+    )
+    return model.f.detach().numpy(), history
+
+
+# --- the comparison -----------------------------------------------------------------------------
+
+HOW = [
+    {"optimizer": o, "schedule": s, "learning_rate": rate}
+    for o, rate in (("sgd", 0.5), ("adam", 0.05))
+    for s in ("constant", "cosine")
+]
+SAME = {"steps": STEPS, "batch_size": BATCH}
+
+
+def distance(one, other):
+    """Largest difference of two runs, over the table and all figures of the history."""
+    (f, history), (g, figures) = one, other
+    assert set(history) == set(figures)
+    differences = [np.abs(f - g).max()]
+    for name in history:
+        differences.append(np.abs(np.array(history[name]) - np.array(figures[name])).max())
+    return max(differences)
+
+
+@pytest.mark.parametrize("how", HOW, ids=str)
+@pytest.mark.parametrize("batch", [4, 100])
+def test_sft(how, batch):
+    config = SFTConfig(steps=STEPS, batch_size=batch, **how)
+    assert distance(by_planlib_sft(config), plain_sft(config)) < 1e-12
+    assert distance(by_planlib_sft(config), plain_sft(config, "the prompt is learned")) > 1e-3
+
+
+@pytest.mark.parametrize("baseline", ["none", "mean", "leave_one_out"])
+@pytest.mark.parametrize("kl_weight", [0.0, 0.3])
+@pytest.mark.parametrize(("reward", "penalty"), [(1.0, 0.0), (0.7, -0.3), (2, 1)])
+def test_policy_gradient(baseline, kl_weight, reward, penalty):
+    for how in (HOW[0], HOW[3]):
+        config = PolicyGradientConfig(
+            **SAME, **how, max_length=LENGTH,
+            baseline=baseline, kl_weight=kl_weight, reward=reward, penalty=penalty,
+        )  # fmt: skip
+        found = by_planlib_policy_gradient(config)
+        assert distance(found, plain_policy_gradient(config)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("mistake", "settings"),
+    [
+        ("penalty of the wrong sign", {"penalty": -0.3}),
+        ("KL as a reward", {"kl_weight": 0.3}),
+        ("base that moves", {"kl_weight": 0.3}),
+        ("baseline added", {"baseline": "mean"}),
+        ("baseline added", {"baseline": "leave_one_out"}),
+    ],
+)
+@pytest.mark.parametrize("how", HOW, ids=str)
+def test_a_mistake_in_policy_gradient_would_show(mistake, settings, how):
+    config = PolicyGradientConfig(**SAME, **how, max_length=LENGTH, **settings)
+    found = by_planlib_policy_gradient(config)
+    assert distance(found, plain_policy_gradient(config)) < 1e-12
+    assert distance(found, plain_policy_gradient(config, mistake)) > 1e-3
+
+
+Q = {"temperature": 0.7, "epsilon": 0.3, "discount": 0.9, "target_decay": 0.8}
+HOW_Q = [h | {"learning_rate": 0.2} if h["optimizer"] == "sgd" else h for h in HOW]
+
+
+@pytest.mark.parametrize("reward", ["process", "outcome"])
+@pytest.mark.parametrize("off_policy", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"discount": 1.0},
+        {"discount": 0.0},
+        {"target_decay": 0.0},
+        {"target_decay": 1.0},
+        {"epsilon": 0.0},
+        {"epsilon": 1.0},
+        {"temperature": 0.1},
+        {"initial_scale": 0.05},
+        {"initial_scale": 0.0, "target_decay": 0.99},
+    ],
+    ids=str,
+)
+def test_q_learning(reward, off_policy, settings):
+    behavior = np.random.default_rng(4).normal(size=(N, N, N)) if off_policy else None
+    for how in (HOW_Q[1], HOW_Q[2]):
+        config = QLearningConfig(**SAME, **how, max_length=LENGTH, reward=reward, **Q | settings)
+        found = by_planlib_q_learning(config, behavior)
+        assert distance(found, plain_q_learning(config, behavior)) < 1e-12
+
+
+@pytest.mark.parametrize("reward", ["process", "outcome"])
+@pytest.mark.parametrize("how", HOW_Q, ids=str)
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        "target's rate turned around",
+        "bootstrap at the target",
+        "gradient through the bootstrap",
+    ],
+)
+def test_a_mistake_in_q_learning_would_show(mistake, reward, how):
+    config = QLearningConfig(**SAME, **how, max_length=LENGTH, reward=reward, **Q)
+    found = by_planlib_q_learning(config)
+    assert distance(found, plain_q_learning(config)) < 1e-12
+    assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+# --- the same on a transformer, whose end token has a value of its own --------------------------
+
+
+def transformer(seed=0):
+    size = TransformerConfig(N, width=8, max_length=LENGTH)
+    model = Transformer(size, generator(seed)).double()
+    with torch.no_grad():
+        model.head.weight.mul_(20)  # away from logits that are all alike
+        model.head.weight[END].mul_(2)  # the end token is often the largest
+    return model
+
+
+def descend(model, loss, rate):
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    with torch.no_grad():
+        for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+            parameter -= rate * gradient
+
+
+def apart(one, other):
+    pairs = zip(one.parameters(), other.parameters(), strict=True)
+    return max((a - b).abs().max().item() for a, b in pairs)
+
+
+def path_of(row):
+    return [x for x in row[2:] if x != PAD]
+
+
+def step_log_probs(model, row):
+    log_probs = model(torch.tensor([row]))[0].log_softmax(-1)
+    return [log_probs[2 + m, k] for m, k in enumerate(path_of(row)[1:])]
+
+
+def plain_sft_transformer(config):
+    model, draws = transformer(), generator()
+    for _ in range(STEPS):
+        rows = torch.randint(len(DATA), (config.batch_size,), generator=draws).tolist()
+        loss = -sum(sum(step_log_probs(model, row)) for row in DATA[rows].tolist())
+        descend(model, loss / len(rows), config.learning_rate)
+    return model
+
+
+def plain_policy_gradient_transformer(config, sign=1):
+    model, base, draws = transformer(), transformer(), generator()
+    for _ in range(STEPS):
+        rows = sample(model, chosen_problems(draws), draws, max_length=LENGTH).tolist()
+        returns = [config.reward * is_correct(row) + sign * config.penalty for row in rows]
+        loss = 0.0
+        for b, row in enumerate(rows):
+            advantage = returns[b] - baseline_of(returns, b, config.baseline)
+            pairs = zip(step_log_probs(model, row), step_log_probs(base, row), strict=True)
+            for new, old in pairs:
+                loss -= (advantage - config.kl_weight * (new - old).item()) * new / BATCH
+        descend(model, loss, config.learning_rate)
+    return model
+
+
+def plain_q_learning_transformer(config, mistake=None):
+    model, draws = transformer(), generator()
+    with torch.no_grad():
+        model.head.weight.mul_(config.initial_scale)
+    slow, keep = copy.deepcopy(model), config.target_decay
+    if mistake == "target's rate turned around":
+        keep = 1 - keep
+    candidates = N + 1 if mistake == "the end token in the bootstrap" else N
+    for _ in range(STEPS):
+        rows = sample(
+            model, chosen_problems(draws), draws,
+            temperature=config.temperature, epsilon=config.epsilon, max_length=LENGTH,
+        ).tolist()  # fmt: skip
+        loss = 0.0
+        for row in rows:
+            values, later = model(torch.tensor([row]))[0], slow(torch.tensor([row]))[0].detach()
+            target, right = row[1], is_correct(row)
+            for m, (j, k) in enumerate(pairwise(path_of(row))):
+                if config.reward == "outcome":
+                    reward = float(right and (k == target or k == END))
+                elif j == target:
+                    reward = float(k == END)
+                else:
+                    reward = float(k == target) - float(k == END or not ADJACENCY[j, k])
+                best = 0.0
+                if j != target and k not in (target, END):
+                    best = config.discount * later[3 + m, :candidates].max()
+                loss += (values[2 + m, k] - reward - best) ** 2 / BATCH
+                if j == target and mistake != "learning after the end":
+                    break
+        descend(model, loss, config.learning_rate)
+        with torch.no_grad():
+            for old, new in zip(slow.parameters(), model.parameters(), strict=True):
+                old.copy_(keep * old + (1 - keep) * new)
+    return model
+
+
+PLAIN = {"optimizer": "sgd", "schedule": "constant", "learning_rate": 0.05}
+
+
+def test_sft_of_a_transformer():
+    config, model = SFTConfig(steps=STEPS, batch_size=4, **PLAIN), transformer()
+    train_sft(model, DATA, config, generator(), progress=False)
+    assert apart(model, plain_sft_transformer(config)) < 1e-12
+
+
+def test_policy_gradient_of_a_transformer():
+    config = PolicyGradientConfig(
+        **SAME, **PLAIN, max_length=LENGTH,
+        kl_weight=0.3, baseline="leave_one_out", reward=0.7, penalty=-0.3,
+    )  # fmt: skip
+    model, graph = transformer(), PlanningGraph(ADJACENCY)
+    train_policy_gradient(model, graph, PAIRS, config, generator(), progress=False)
+    assert apart(model, plain_policy_gradient_transformer(config)) < 1e-12
+    config = PolicyGradientConfig(**SAME, **PLAIN, max_length=LENGTH, penalty=-0.3)
+    model = transformer()
+    train_policy_gradient(model, graph, PAIRS, config, generator(), progress=False)
+    assert apart(model, plain_policy_gradient_transformer(config)) < 1e-12
+    assert apart(model, plain_policy_gradient_transformer(config, sign=-1)) > 1e-3
+
+
+@pytest.mark.parametrize("reward", ["process", "outcome"])
+def test_q_learning_of_a_transformer(reward):
+    config = QLearningConfig(
+        **SAME, **PLAIN, max_length=LENGTH, reward=reward, initial_scale=0.5, **Q
+    )
+    model, graph = transformer(), PlanningGraph(ADJACENCY)
+    train_q_learning(model, graph, PAIRS, config, generator(), progress=False)
+    assert apart(model, plain_q_learning_transformer(config)) < 1e-12
+    for mistake in (
+        "the end token in the bootstrap",
+        "target's rate turned around",
+        "learning after the end",
+    ):
+        assert apart(model, plain_q_learning_transformer(config, mistake)) > 1e-3
