@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from planlib import exact, losses, task
+from planlib.graph import InputError
 from planlib.models import TabularModel
 from theorems.small_graphs import rational_policy
 
@@ -101,3 +102,29 @@ def test_advantages():
     others = [1 - 1 / 3, 1 - 1 / 3, -2 / 3, -2 / 3]  # each less the mean of the other three
     assert losses.advantages(returns, "leave_one_out").tolist() == pytest.approx(others)
     assert losses.advantages(torch.ones(1), "leave_one_out").tolist() == [0.0]
+
+
+def test_equal_returns_hold_no_signal():
+    for baseline in ("mean", "leave_one_out"):
+        for value in (0.1, 0.3, -1.0):  # a rounded mean of these would leave a rest
+            assert (losses.advantages(torch.full((7,), value), baseline) == 0).all()
+        whole = losses.advantages(torch.tensor([2, -1, -1]), baseline)  # integers
+        assert whole.tolist() == pytest.approx(
+            [2, -1, -1] if baseline == "mean" else [3, -1.5, -1.5]
+        )
+    with pytest.raises(InputError, match="baseline"):
+        losses.advantages(torch.ones(2), "median")
+
+
+def test_a_next_value_that_does_not_count_may_be_anything():
+    for value in (-math.inf, math.inf, math.nan):
+        best = torch.tensor([[0.5, value]])
+        loss = losses.q_learning(
+            torch.ones(1, 2), torch.ones(1, 2), best, torch.tensor([[1.0, 0.0]])
+        )
+        assert loss.tolist() == [0.25]
+
+
+def test_a_weight_needs_a_base():
+    with pytest.raises(InputError, match="base_log_probs"):
+        losses.policy_gradient(torch.zeros(1, 2), torch.ones(1), kl_weight=0.1)

@@ -6,7 +6,7 @@ import torch
 from conftest import random_models
 
 from planlib import metrics
-from planlib.graph import erdos_renyi
+from planlib.graph import InputError, PlanningGraph, erdos_renyi
 from planlib.models import TabularModel, Transformer, TransformerConfig
 from planlib.rollout import sample
 
@@ -78,3 +78,42 @@ def test_attention_is_what_the_block_mixes_with(heads):
     parts = v.unflatten(-1, (heads, -1)).transpose(1, 2)
     mixed = (layers[0] @ parts).transpose(1, 2).flatten(2)
     assert torch.allclose(mixed, block.attend(q, k, v, future))
+
+
+def test_equal_scores_stand_or_fall_together():
+    adjacency = np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)
+    level = np.where(np.eye(3, dtype=bool), np.nan, 1.0)
+    found = metrics.best_threshold(level, adjacency)  # all six are read, two are edges
+    assert found == {"precision": 2 / 6, "recall": 1.0, "threshold": 1.0}
+    assert metrics.edge_ranks(level, adjacency).tolist() == [1, 1]
+    assert metrics.non_edges_above(level, adjacency).tolist() == [0, 0]
+    level[0, 2], level[1, 0] = 2.0, 0.0
+    assert metrics.edge_ranks(level, adjacency).tolist() == [2, 1]
+    assert metrics.non_edges_above(level, adjacency).tolist() == [1, 0]
+    with pytest.raises(InputError, match="at least one edge"):
+        metrics.best_threshold(level, np.zeros((3, 3), dtype=bool))
+    level[0, 1] = np.nan
+    with pytest.raises(InputError, match="NaN"):
+        metrics.best_threshold(level, adjacency)
+
+
+@pytest.mark.parametrize("edges", [2, 40, 60])
+def test_a_right_policy_measures_one_on_a_chain(edges):
+    chain = PlanningGraph(np.eye(edges + 1, k=1))
+    model = TabularModel(edges + 1)
+    with torch.no_grad():
+        model.f.copy_(torch.as_tensor(np.where(chain.adjacency, 1e3, 0.0)).expand_as(model.f))
+    at = (chain, [(0, edges)], torch.Generator())
+    assert metrics.accuracy(model, *at) == 1
+    assert metrics.distinct_paths(model, *at, samples=3).tolist() == [1]
+    with pytest.raises(InputError, match="positions"):  # too short a model says so
+        metrics.accuracy(Transformer(TransformerConfig(edges + 1, width=4, max_length=4)), *at)
+    with pytest.raises(InputError, match="nodes"):
+        metrics.accuracy(TabularModel(edges + 2), *at)
+
+
+def test_rows_all_alike_explain_nothing():
+    with pytest.raises(InputError, match="differ"):
+        metrics.explained_by(np.array([0, 1]), np.ones((2, 3)))
+    with pytest.raises(InputError, match="temperature"):
+        metrics.row_entropy(TabularModel(3), [2], [0], temperature=0.0)

@@ -193,3 +193,51 @@ def test_models_are_rebuilt_from_their_description():
         build_model({"kind": "Mamba"})
     with pytest.raises(InputError, match="n"):
         TabularModel(1)
+
+
+def test_logits_that_are_no_numbers_are_refused(generator):
+    for bad in (torch.nan, torch.inf):
+        with pytest.raises(InputError, match="logits"):
+            draw(torch.tensor([[0.0, 1.0], [0.0, bad]]), generator)
+    with pytest.raises(InputError, match="logits"):
+        draw(torch.full((2, 3), -torch.inf), generator)
+    model = TabularModel(3)
+    with torch.no_grad():
+        model.f[2, 0, 1] = torch.nan
+    for greedy in (True, False):
+        with pytest.raises(InputError, match="logits"):
+            sample(model, [(0, 2)], generator, greedy=greedy)
+
+
+@pytest.mark.parametrize("temperature", [1e-40, 1e-46, 5e-324])
+def test_a_temperature_near_zero_is_greedy(temperature, generator):
+    logits = torch.tensor([[-3.0, -1.0, -2.0, -torch.inf]]).repeat(50, 1)
+    assert (draw(logits, generator, temperature) == 1).all()
+    tied = torch.tensor([[2.0, 2.0, 1.0]]).repeat(200, 1)
+    assert draw(tied, generator, temperature).unique().tolist() == [0, 1]
+
+
+def test_equal_logits_in_half_precision_are_drawn_alike(generator):
+    for dtype in (torch.bfloat16, torch.float16):
+        counts = torch.bincount(
+            draw(torch.zeros(60000, 300, dtype=dtype), generator), minlength=300
+        )
+        assert 120 < counts.min() and counts.max() < 280  # 200 each; five standard deviations
+
+
+def test_pairs_of_other_nodes_are_not_sampled(generator):
+    for pairs in ([(0, 3)], [(-1, 2)], [(0.7, 2.0)], [0, 2]):
+        with pytest.raises(task.ProblemError):
+            sample(TabularModel(3), pairs, generator)
+
+
+def test_sizes_are_plain_numbers():
+    one = TransformerConfig(np.int64(10), width=np.array(16))
+    assert type(one.n) is int and one == TransformerConfig(10, width=16)
+    for bad in (10.0, True, float("nan"), "10"):
+        with pytest.raises(InputError, match="n: expected an integer"):
+            TransformerConfig(bad)
+        with pytest.raises(InputError, match="n: expected an integer"):
+            TabularModel(bad)
+    with pytest.raises(InputError, match="dtype"):
+        build_model({"kind": "TabularModel", "n": 3, "dtype": "load"})

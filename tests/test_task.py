@@ -183,3 +183,69 @@ def test_bad_sequences(triangle):
         task.random_paths(triangle, [(0, 2)], np.random.default_rng(0), method="fast")
     with pytest.raises(InputError, match="path"):
         task.encode([], 3)
+
+
+def test_longest_paths_by_enumeration():
+    for seed in range(10):
+        graph = erdos_renyi(8, 0.4, True, seed)
+        for target, source in np.ndindex(8, 8):
+            paths = graph.correct_paths(source, target) if source != target else [(source,)]
+            longest = max((len(p) - 1 for p in paths), default=-1)
+            assert graph.longest_paths[target, source] == longest
+        assert graph.longest_path == graph.longest_paths.max()
+    chain = PlanningGraph(np.eye(60, k=1))
+    assert chain.longest_path == 59
+    ring = PlanningGraph(np.roll(np.eye(5, dtype=int), 1, axis=1))
+    assert ring.longest_path is None
+    with pytest.raises(InputError, match="without cycles"):
+        _ = ring.longest_paths
+
+
+def test_needed_length_holds_the_answers(triangle):
+    assert task.needed_length(triangle, [(0, 2)]) == len([0, 2, 0, 1, 2, END])  # not 0 2 alone
+    assert task.needed_length(triangle, [(0, 1)]) == len([0, 1, 0, 1, END])
+    ring = PlanningGraph(np.roll(np.eye(5, dtype=int), 1, axis=1))
+    assert task.needed_length(ring, [(0, 1), (2, 1)]) == task.length_of(4)
+    worlds = blocksworld(4)
+    pairs = worlds.reachable_pairs()
+    assert task.needed_length(worlds, pairs) == task.length_of(6)  # the known diameter
+    with pytest.raises(InputError, match="at least 8 tokens"):
+        task.check_length(ring, [(2, 1)], 7)
+    task.check_length(ring, [(2, 1)], 8)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        [PAD, 0, 2, 0, 2, END],  # padded on the left
+        [0, 2, 0, 2, PAD, END],
+        [0, 2, 0, 2, END, END],
+        [0, 2, 0, 2, END, 1],
+        [0, 2, 0, 1, 2, 2],  # no end
+        [0, 2, 0, 2, END, PAD + 1],
+        [0, 2, 0, 2, END, -1],
+        [0, 2, 1, 2, END, PAD],
+        [0.0, 2.0, 0.0, 2.0, 3.0, 4.0],
+    ],
+)
+def test_training_sequences_of_another_form(row):
+    good = [[0, 2, 0, 2, END, PAD], [0, 2, 0, 1, 2, END]]
+    assert task.check_training_sequences(good, 3).tolist() == good
+    with pytest.raises(InputError):
+        task.check_training_sequences([good[0], row], 3)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.0, True, 2**63, "0", None, float("nan")])
+def test_bad_seeds(ten, seed):
+    assert task.check_seed(np.int64(3)) == 3
+    split = task.split_pairs(ten, 0.3, 0)
+    with pytest.raises(InputError, match="seed"):
+        task.split_pairs(ten, 0.3, seed)
+    with pytest.raises(InputError, match="seed"):
+        task.sft_dataset(ten, split, 2, seed)
+
+
+def test_paths_of_other_nodes_are_not_encoded():
+    for path in ((0, 3), (0, -1), (0, 1.0), ()):
+        with pytest.raises(InputError, match="paths"):
+            task.encode([(0, 1), path], 3)
