@@ -18,6 +18,7 @@ from torch import nn
 
 from planlib import metrics
 from planlib.graph import InputError, PlanningGraph, parse_graph
+from planlib.paths import given_task, read_training
 from planlib.rollout import sample
 from planlib.studies import RunConfig
 from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
@@ -37,6 +38,8 @@ class Task:
     def data(self) -> np.ndarray:
         """Training sequences; a stored run is mostly read without them."""
         config = self.config
+        if config.paths:
+            return read_training(self.graph, config.paths)
         return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
     @functools.cached_property
@@ -54,7 +57,11 @@ class Task:
 def make_task(config: RunConfig) -> Task:
     """Build graph and split of a configuration; its data are made when asked for."""
     graph = parse_graph(config.graph)
-    return Task(config, graph, split_pairs(graph, config.train_fraction, config.seed))
+    if config.paths:
+        split, _ = given_task(graph, config.paths, config.test_pairs)
+    else:
+        split = split_pairs(graph, config.train_fraction, config.seed)
+    return Task(config, graph, split)
 
 
 def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:

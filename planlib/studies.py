@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, 
 
 from planlib.graph import InputError, parse_graph, plain_fields
 from planlib.models import TransformerConfig
+from planlib.paths import digest
 from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
 
 STAGES = {
@@ -72,6 +73,9 @@ class RunConfig:
         pairs, more SFT on the same data, or Q-learning on the training pairs.
     off_policy
         Whether the SFT model generates the sequences of Q-learning.
+    paths, test_pairs
+        Files of training paths and of test pairs in place of our own walks and split, see
+        :mod:`planlib.paths`; test pairs that are not given are all that is not trained on.
     """
 
     graph: str = "er:n=100,p=0.15,acyclic,seed=0"
@@ -89,6 +93,8 @@ class RunConfig:
     more_sft: SFTConfig | None = None
     q: QLearningConfig | None = None
     off_policy: bool | None = None
+    paths: str | None = None
+    test_pairs: str | None = None
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -104,6 +110,11 @@ class RunConfig:
         stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
         if len(stages) > 1:
             raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
+        if self.test_pairs and not self.paths:
+            raise InputError("test_pairs", "training paths beside them", "none")
+        for name in ("train_fraction", "paths_per_pair") if self.paths else ():
+            if (value := getattr(self, name)) != getattr(RunConfig, name):
+                raise InputError(name, "the default beside given paths, which decide it", value)
         if self.off_policy and not self.q:
             raise InputError("off_policy", "Q-learning as the second stage", "none")
 
@@ -121,6 +132,8 @@ class RunConfig:
         whole = self.fields()
         if self.graph.partition(":")[0] not in GENERATED:
             whole["graph_digest"] = parse_graph(self.graph).digest
+        if self.paths:
+            whole["paths_digest"] = digest(parse_graph(self.graph), self.paths, self.test_pairs)
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
 
     def fields(self) -> dict:
