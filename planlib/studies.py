@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 
 from planlib.graph import InputError, parse_graph, plain_fields
@@ -161,24 +162,29 @@ class RunConfig:
 
     @property
     def command(self) -> str:
-        """The command that makes the run: that of its study, or ``train`` (other settings: defaults)."""
+        """The command that makes the run: that of its study, or ``train`` with all that differs."""
         for name, configs in STUDIES.items():
             if self in configs:
                 return f"python -m planlib study {name} --only {self.key}"
-        stage, settings = "sft", self.sft
-        if self.pg:
-            settings = self.pg
-            stage = f"pg --kl-weight {settings.kl_weight:g} --batch-size {settings.batch_size}"
-            stage += f" --schedule {settings.schedule}"
-        elif self.more_sft:
-            stage, settings = "more-sft", self.more_sft
-        elif self.q:
-            stage, settings = f"q --reward {self.q.reward}", self.q
-            stage += " --off-policy" if self.off_policy else ""
-        return (
-            f"python -m planlib train {stage} --graph {shlex.quote(self.graph)} --seed {self.seed}"
-            f" --steps {settings.steps}"
-        )
+        second = {"pg": PG, "more_sft": MORE_SFT, "q": Q}
+        stage = next((name for name in second if getattr(self, name)), "sft")
+        given = RunConfig(**({stage: second[stage]} if stage in second else {}))
+        words = ["--graph", self.graph, "--seed", str(self.seed)]
+        for name, value in _differing(self, given):
+            if name not in ("graph", "seed"):
+                option = f"--{name.replace('_', '-')}"
+                words += [option] if value is True else [option, str(value)]
+        return f"python -m planlib train {stage.replace('_', '-')} {shlex.join(words)}"
+
+
+def _differing(config: object, given: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the settings, those of a stage by ``stage.name``, in which two configurations differ."""
+    for entry in fields(config):
+        value, other = getattr(config, entry.name), getattr(given, entry.name)
+        if is_dataclass(value):
+            yield from _differing(value, other, f"{prefix}{entry.name}.")
+        elif value != other:
+            yield prefix + entry.name, value
 
 
 def _settings(config: object) -> dict:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shlex
 import subprocess
 import sys
 
@@ -184,6 +185,24 @@ def test_the_stage_needs_no_prefix():
     assert settings.read("q", [])[0] == studies.RunConfig(q=studies.Q)  # its key is the stored one
     assert settings.read("q", [])[0].key == studies.RunConfig(q=studies.Q).key
     assert settings.read("q", ["--off-policy"])[0].off_policy is True
+
+
+@pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
+def test_the_command_of_a_run_makes_that_run(method):
+    """Whatever its settings, what `command` prints is read back as the same configuration."""
+    from planlib import settings, studies
+
+    stage = settings.STAGES[method]
+    changed = {k: dataclasses.replace(v, learning_rate=0.01, steps=3) for k, v in stage.items()}
+    sft = dataclasses.replace(studies.RunConfig().sft, batch_size=7, schedule="constant")
+    changed |= {"off_policy": True} if method == "q" else {}
+    for config in (
+        studies.RunConfig(seed=99, **stage),
+        studies.RunConfig(graph="my graphs/a.csv", layers=2, paths="p 1.txt", sft=sft, **changed),
+    ):
+        words = shlex.split(config.command)
+        assert words[3:5] == ["train", method]
+        assert settings.read(method, words[5:])[0] == config
 
 
 def test_the_list_needs_no_parser_of_settings():
