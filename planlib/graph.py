@@ -246,15 +246,15 @@ class PlanningGraph:
         """
         steps = self._horizon(horizon)
 
-        def walk(path: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+        # A stack, since a path may be longer than Python's recursion goes deep.
+        paths = [(source,)] if source != target else []
+        while paths:
+            path = paths.pop()
             if path[-1] == target:
                 yield path
             elif len(path) <= steps:
-                for k in np.flatnonzero(self.correct_next(target, path[-1])).tolist():
-                    yield from walk((*path, k))
-
-        if source != target:
-            yield from walk((source,))
+                following = np.flatnonzero(self.correct_next(target, path[-1])).tolist()
+                paths += [(*path, k) for k in reversed(following)]
 
 
 def erdos_renyi(n: int, p: float, acyclic: bool, seed: int) -> PlanningGraph:

@@ -159,3 +159,10 @@ def test_errors_of_bad_input_cross_processes():
     error = GraphError("adjacency", "a square matrix", "shape (2, 3)")
     again = copy.copy(error)
     assert type(again) is GraphError and str(again) == str(error) and again.argument == "adjacency"
+
+
+def test_paths_may_be_longer_than_python_recurses():
+    chain = PlanningGraph(np.eye(1500, k=1, dtype=bool))
+    assert list(chain.correct_paths(0, 1499)) == [tuple(range(1500))]
+    paths = list(PlanningGraph([[0, 1, 1], [0, 0, 1], [0, 0, 0]]).correct_paths(0, 2))
+    assert paths == [(0, 1, 2), (0, 2)]  # depth first, in the order of the nodes
