@@ -16,6 +16,7 @@ from pathlib import Path
 from planlib.evidence import RUNGS, Record, exit_code, store
 from planlib.files import FileNotice
 from planlib.graph import GRAMMAR, InputError
+from planlib.train import DivergedError
 
 EXAMPLES = f"""examples:
   python -m planlib list                       every claim, its rung and its page
@@ -106,6 +107,9 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return BAD_USAGE
+    except DivergedError as error:  # what was stored before it stays
+        print(f"planlib: {error}", file=sys.stderr)
+        return 1
     except BrokenPipeError:  # the reader of a pipe has seen enough, as in `... list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -42,7 +42,7 @@ def fake(monkeypatch, findings):
     def measure(statement, size):
         return findings[statement]
 
-    check = Check("4.1/fake", "solver", "", measure, "true", {"wrong": "wrong"})
+    check = Check("4.1/fake", "solver", "A fake.", measure, "true", {"wrong": "wrong"})
     monkeypatch.setattr(theorems.module("4.1"), "CHECKS", (check,))
 
 
@@ -254,3 +254,11 @@ def test_as_a_program():
     assert done.returncode == 0 and "python -m planlib verify 4.1" in done.stdout
     done = subprocess.run([*run, "verify", "nothing"], capture_output=True, text=True)
     assert done.returncode == 64 and len(done.stderr.splitlines()) == 1
+
+
+def test_a_run_that_diverges_says_so_in_one_line(tmp_path, capsys):
+    graph = ["--graph", "er:n=8,p=0.5,acyclic,seed=0", "--train-fraction", "0.5"]
+    steep = ["--learning-rate", "1e38", "--steps", "9", "--optimizer", "sgd"]
+    assert main(["train", "sft", *graph, *steep, "--out", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "the loss of update" in error and "Traceback" not in error

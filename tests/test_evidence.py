@@ -6,7 +6,18 @@ import json
 import pytest
 
 from planlib import evidence
-from planlib.evidence import Check, Finding, NotApplicable, Record, decide, exit_code
+from planlib.evidence import (
+    Check,
+    Finding,
+    NotApplicable,
+    Record,
+    Tally,
+    claims,
+    decide,
+    exit_code,
+    inapplicable,
+    interval,
+)
 from planlib.graph import InputError
 
 
@@ -46,7 +57,7 @@ def test_an_undecided_control_is_not_rejected():
     def never(bound, size):
         return decide(None if bound == 0 else True, "?", "")
 
-    record = Check("0.0/u", "solver", "", never, 1, {"unclear": 0}).run()
+    record = Check("0.0/u", "solver", "A toy.", never, 1, {"unclear": 0}).run()
     assert record.control == "NOT REJECTED" and exit_code([record]) == 1
 
 
@@ -54,7 +65,7 @@ def test_undecided_is_not_a_pass():
     def undecided(bound, size):
         return decide(None if bound else False, "?", "")
 
-    record = Check("0.0/u", "solver", "", undecided, 1, {"wrong": 0}).run()
+    record = Check("0.0/u", "solver", "A toy.", undecided, 1, {"wrong": 0}).run()
     assert (record.verdict, record.counts, exit_code([record])) == ("UNDECIDED", False, 2)
     failed = check(5, {"x": 4}).run()
     assert exit_code([record, failed]) == 1
@@ -70,7 +81,7 @@ def test_a_check_needs_a_control_and_a_known_rung():
     with pytest.raises(InputError, match="mutations"):
         check(9, {})
     with pytest.raises(InputError, match="rung"):
-        Check("0.0/x", "guess", "", at_most, 9, {"a": 1})
+        Check("0.0/x", "guess", "A toy.", at_most, 9, {"a": 1})
     with pytest.raises(InputError, match="size"):
         check(9, {"a": 1}).run("huge")
     with pytest.raises(InputError, match="verdict"):
@@ -99,3 +110,55 @@ def test_a_record_has_what_the_page_promises():
         "versions",
     } <= fields  # fmt: skip
     assert {f.name for f in dataclasses.fields(Record)} == fields
+
+
+def test_a_claim_is_declared_on_its_measure():
+    claim = claims("0.1")
+
+    @claim("small", "exhaustive", 9, {"too strong": 8}, seeds=[3])
+    def _small(bound, size):
+        """No digit
+        exceeds nine."""
+        return at_most(bound, size)
+
+    assert isinstance(_small, Check) and _small.run().counts
+    assert (_small.claim, _small.title) == ("0.1/small", "No digit exceeds nine.")
+    assert (_small.cell, _small.source, _small.seeds) == ("check-0-1-small", "live", (3,))
+    code = _small.code()
+    assert code.startswith("    @claim(") and "at_most(bound, size)" in code
+    assert "# too strong\n8" in code  # a mutation that is no function shows itself
+
+    stored = claims("figure9")("x", "transformer", 9, {"too strong": 8}, title="Named.")(at_most)
+    assert (stored.title, stored.cell, stored.source) == ("Named.", "verdicts-figure9", "stored")
+    with pytest.raises(InputError, match="title"):
+        claim("silent", "solver", 9, {"too strong": 8})(lambda bound, size: at_most(bound, size))
+
+
+def test_inapplicable_rungs_keep_their_reasons():
+    found = inapplicable("0.1", solver="nothing to search", certified="an equality")
+    assert [(n.claim, n.rung, n.reason) for n in found] == [
+        ("0.1/solver", "solver", "nothing to search"),
+        ("0.1/certified", "certified", "an equality"),
+    ]
+
+
+def test_a_tally_decides_by_its_failures_then_by_what_is_undecided():
+    tally = Tally("graphs", "cases", undecided="undecided")
+    tally.add("graphs", count=1200)
+    tally.add("cases", True)
+    assert tally.finding("all").verdict == "PASS"
+    tally.add("cases", None)
+    assert tally.finding("all").verdict == "UNDECIDED"
+    tally.add("cases", False)
+    finding = tally.finding("all", note=", first on 2 nodes")
+    assert finding.verdict == "FAIL"
+    assert finding.figure == "1,200 graphs, 3 cases, 1 failures, first on 2 nodes, 1 undecided"
+    with pytest.raises(KeyError):
+        tally.add("apples")
+
+
+def test_the_interval_is_students():
+    low, high = interval([1.0, 2.0, 3.0])  # mean 2, deviation 1, t(2 degrees) = 4.30265
+    assert (low, high) == pytest.approx((2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-5)
+    lows, highs = interval([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
+    assert lows == pytest.approx([low, 5]) and highs == pytest.approx([high, 5])
