@@ -5,7 +5,6 @@ import torch
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
 
-
 # One thread a worker, however pytest was called: see the Makefile.
 torch.set_num_threads(1)
 
