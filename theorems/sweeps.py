@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from flint import fmpq
 
 from planlib import exact
+from planlib.graph import PlanningGraph
 from theorems.small_graphs import as_float
 
 
@@ -28,3 +30,12 @@ def structure_error(adjacency, table, target: int) -> float:
     goal = exact.structure(adjacency, target)
     rows = [(row, goal[j]) for j, row in enumerate(table) if j != target]
     return max(as_float(fmpq(abs(x - y))) for row, g in rows for x, y in zip(row, g, strict=True))
+
+
+def largest_error(graph: PlanningGraph, f: np.ndarray) -> float:
+    """Largest distance of a table ``(n, n, n)`` from ``A + R - 1`` over targets that a problem has."""
+    n = graph.n
+    targets = np.unique(graph.reachable_pairs()[:, 1])
+    goal = graph.adjacency[None].astype(float) + graph.reachability[:, None] - 1  # (i, j, k)
+    off = ~np.eye(n, dtype=bool)
+    return float(np.abs(f - goal)[targets][off[targets]].max())

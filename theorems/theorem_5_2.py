@@ -23,14 +23,13 @@ import itertools
 import random
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import z3
 from flint import fmpq
 
 from planlib import exact
-from planlib.evidence import Check, Finding, NotApplicable, decide, interval
-from planlib.graph import PlanningGraph, erdos_renyi
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable, interval
+from planlib.graph import erdos_renyi
 from planlib.models import TabularModel
 from planlib.studies import SEEDS as SEEDS_OF_RUNS
 from planlib.studies import STUDIES, Q
@@ -38,9 +37,11 @@ from planlib.study import READ_OUT, load_run
 from planlib.train import QLearningConfig, train_q_learning
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import digraph_classes, is_acyclic
-from theorems.solving import adjacency_of, rational
+from theorems.solving import adjacency_of, holds, rational
 from theorems.stored_runs import OUTCOME, PROCESS
-from theorems.sweeps import structure_error, swept
+from theorems.sweeps import largest_error, structure_error, swept
+
+claim = claims("5.2")
 
 # --- solver: every acyclic graph and all real logits at once -----------------------------------
 
@@ -56,13 +57,13 @@ class FixedPoint:
     acyclic: bool = True
 
 
-def _search(claim: FixedPoint, n: int, target: int):
+def _search(claimed: FixedPoint, n: int, target: int):
     """Ask for a graph and values that are a fixed point other than the claimed one; z3's model."""
     solver = z3.Solver()
     solver.set("timeout", 60_000)
     nodes, others = range(n), [j for j in range(n) if j != target]
     edge = {(j, k): z3.Bool(f"edge_{j}_{k}") for j in nodes for k in nodes if j != k}
-    if claim.acyclic:  # every acyclic graph has an order in which edges go up
+    if claimed.acyclic:  # every acyclic graph has an order in which edges go up
         solver.add(*(z3.Not(edge[j, k]) for j, k in edge if j > k))
     one, zero = z3.RealVal(1), z3.RealVal(0)
     a = {(j, k): z3.If(edge[j, k], one, zero) if j != k else zero for j in nodes for k in nodes}
@@ -77,37 +78,44 @@ def _search(claim: FixedPoint, n: int, target: int):
         solver.add(*(best[j] >= f[j, k] for k in nodes))
         solver.add(z3.Or(*(best[j] == f[j, k] for k in nodes)))
         solver.add(*(f[j, k] == a[j, k] - 1 + (one if k == target else best[k]) for k in nodes))
-    claimed = {(j, k): claim.formula(a[j, k], z3.If(reach[k], one, zero)) for j, k in f}
-    solver.add(z3.Or(*(f[key] != claimed[key] for key in f)))
+    goal = {(j, k): claimed.formula(a[j, k], z3.If(reach[k], one, zero)) for j, k in f}
+    solver.add(z3.Or(*(f[key] != goal[key] for key in f)))
     found = solver.check()
     if found != z3.sat:
         return found, None
     model = solver.model()
-
     values = [[rational(model, f[j, k]) if j != target else fmpq(0) for k in nodes] for j in nodes]
     return found, (adjacency_of(model, edge, n), values)
 
 
-def _unique(claim: FixedPoint, size: str) -> Finding:
+@claim(
+    "unique",
+    "solver",
+    FixedPoint(),
+    {
+        "on all graphs": FixedPoint(acyclic=False),
+        "A + R": FixedPoint(lambda a, r: a + r),
+        "2 A R - 1, feasible or not": FixedPoint(lambda a, r: 2 * a * r - 1),
+    },
+)
+def _unique(claimed: FixedPoint, size: str) -> Finding:
+    """On acyclic graphs A + R - 1 is the only fixed point, whatever the logits."""
     largest = 4 if size == "small" else 5
-    questions, unknown, refutations = 0, 0, []
+    tally, refuted = Tally("questions", failed="refuted", undecided="undecided"), []
     for n in range(2, largest + 1):
         for target in range(n):
-            questions += 1
-            found, model = _search(claim, n, target)
-            unknown += found == z3.unknown
+            answer, model = _search(claimed, n, target)
+            tally.add("questions", holds(answer))
             if model:
                 rows, values = model
                 # The counterexample again, by code that knows nothing of the solver.
                 assert exact.bellman(rows, values, target) == values
-                refutations.append((rows, target))
-    # Which of the smallest graphs it names is the solver's choice; their number of nodes is not.
-    first = f", first on {len(refutations[0][0])} nodes" if refutations else ""
-    return decide(
-        False if refutations else None if unknown else True,
-        f"{questions} questions, {len(refutations)} refuted{first}, {unknown} undecided",
-        f"z3, the negated claim: all {'acyclic graphs' if claim.acyclic else 'graphs'} on 2 to {largest} nodes and every "
+                refuted.append(n)
+    return tally.finding(
+        f"z3, the negated claim: all {'acyclic graphs' if claimed.acyclic else 'graphs'} on 2 to {largest} nodes and every "
         "target, edges and real logits free at once; 60 s a question; refutations confirmed in exact rationals",
+        # Which of the smallest graphs it names is the solver's choice; their number of nodes is not.
+        note=f", first on {refuted[0]} nodes" if refuted else "",
     )
 
 
@@ -152,40 +160,44 @@ def _longest(adjacency, target: int) -> int:
     return max(length(j) for j in range(n) if alive[j])
 
 
-def _sweeps(claim, size: str) -> Finding:
-    graphs = problems = failures = 0
+@claim(
+    "sweeps",
+    "exhaustive",
+    distance_and_one,
+    {"the longest path": longest_path, "the distance alone": distance_alone},
+)
+def _sweeps(expected, size: str) -> Finding:
+    """From zeros it takes the largest finite distance to the target, and one sweep more."""
+    tally = Tally("graphs", "targets")
     for adjacency in _dags(size):
-        graphs += 1
+        tally.add("graphs")
         n = len(adjacency)
         for target in range(n):
-            goal = exact.structure(adjacency, target)
-            goal[target] = [0] * n
+            goal = with_row(exact.structure(adjacency, target), target)
             values, sweeps = [[0] * n for _ in range(n)], 0
             while values != goal:
                 values, sweeps = exact.bellman(adjacency, values, target), sweeps + 1
             far = max(d for d in exact.distances(adjacency, target) if d is not None)
-            problems += 1
-            failures += sweeps != claim(far, _longest(adjacency, target))
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {problems} targets, {failures} failures",
+            tally.add("targets", sweeps == expected(far, _longest(adjacency, target)))
+    return tally.finding(
         f"every acyclic digraph on up to {n} nodes (one a class), every target, synchronous sweeps from zeros; exact",
     )
 
 
 def recovers(adjacency, values, target) -> bool:
     """Theorem 5.2: from any start the sweeps end at ``A + R - 1``."""
-    return values == _with_row(exact.structure(adjacency, target), target)
+    return values == with_row(exact.structure(adjacency, target), target)
 
 
-def _with_row(table, target):
+def with_row(table: list, target: int) -> list:
+    """Zero the row of the target, which is never visited."""
     table[target] = [0] * len(table)
     return table
 
 
 def adjacency_alone(adjacency, values, target):
     """Mistake: the values say what is legal, and not what leads to the target."""
-    return values == _with_row([[2 * a - 1 for a in row] for row in adjacency], target)
+    return values == with_row([[2 * a - 1 for a in row] for row in adjacency], target)
 
 
 def keeps_its_start(adjacency, values, target):
@@ -193,25 +205,40 @@ def keeps_its_start(adjacency, values, target):
     return max(max(row) for j, row in enumerate(values) if j != target) > 1
 
 
-def _starts(claim, size: str) -> Finding:
-    rng = random.Random(521)
-    graphs = starts = failures = 0
+@functools.cache
+def _ends(size: str) -> tuple[list, int, int]:
+    """Where the sweeps end from random starts: cases (graph, values, target), graphs, largest n."""
+    rng, cases, graphs = random.Random(521), [], 0
     for adjacency in _dags(size):
         graphs += 1
         n = len(adjacency)
         for target, _ in itertools.product(range(n), range(20)):
             values = [[fmpq(rng.randint(-30, 30), 7) for _ in range(n)] for _ in range(n)]
-            values[target] = [fmpq(0)] * n
+            values = with_row(values, target)
             for _ in range(40):
                 new = exact.bellman(adjacency, values, target)
                 if new == values:
                     break
                 values = new
-            starts += 1
-            failures += not claim(adjacency, values, target)
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {starts:,} starts, {failures:,} failures",
+            cases.append((adjacency, values, target))
+    return cases, graphs, n
+
+
+@claim(
+    "starts",
+    "exhaustive",
+    recovers,
+    {"legal or not alone": adjacency_alone, "high starts survive": keeps_its_start},
+    seeds=(521,),
+)
+def _starts(expected, size: str) -> Finding:
+    """From any start the sweeps end at A + R - 1, exactly."""
+    cases, graphs, n = _ends(size)
+    tally = Tally("graphs", "starts")
+    tally.add("graphs", count=graphs)
+    for case in cases:
+        tally.add("starts", expected(*case))
+    return tally.finding(
         f"every acyclic digraph on up to {n} nodes (one a class), every target, 20 random rational starts between -30/7 "
         "and 30/7 each, sweeps until nothing changes (at most 40)",
     )
@@ -221,7 +248,7 @@ def _starts(claim, size: str) -> Finding:
 
 SEEDS = (0, 1, 2, 3)
 SAMPLED_MARGIN = (
-    0.05  # largest error over the rows that can reach their target; set before the runs
+    0.05  # of the largest error of a row that can reach its target; set before the runs
 )
 EXPLORE = {
     "uniform": {"epsilon": 0.9},
@@ -255,25 +282,18 @@ def sampled_error(rule: str, seed: int, reward: str, updates: int) -> float:
     return largest_error(graph, model.f.detach().numpy())
 
 
-def largest_error(graph: PlanningGraph, f: np.ndarray) -> float:
-    """Largest distance of a table ``(n, n, n)`` from ``f*`` over targets that a problem has."""
-    n = graph.n
-    targets = np.unique(graph.reachable_pairs()[:, 1])
-    goal = graph.adjacency[None].astype(float) + graph.reachability[:, None] - 1  # (i, j, k)
-    off = ~np.eye(n, dtype=bool)
-    return float(np.abs(f - goal)[targets][off[targets]].max())
-
-
+@claim("sampled", "statistical", "process", {"outcome reward": "outcome"}, seeds=SEEDS)
 def _sampled(reward: str, size: str) -> Finding:
+    """The sampled trainer finds A + R - 1 under each exploration rule."""
     updates = 400 if size == "small" else 800
     rules = ("uniform",) if size == "small" else tuple(EXPLORE)
-    found, holds = [], True
+    found, inside = [], True
     for rule in rules:
         low, high = interval([sampled_error(rule, seed, reward, updates) for seed in SEEDS])
         found.append(f"{rule} [{max(low, 0):.2f}, {high:.2f}]")
-        holds &= high < SAMPLED_MARGIN
+        inside &= high < SAMPLED_MARGIN
     return decide(
-        holds,
+        inside,
         "largest error " + ", ".join(found),
         f"{len(SEEDS)} acyclic graphs of 4 nodes, Gaussian starts, the trainer without target network, {updates:,} updates of "
         f"128 sequences; all rows of targets that some node can reach; 95% intervals over seeds, margin {SAMPLED_MARGIN}",
@@ -283,25 +303,32 @@ def _sampled(reward: str, size: str) -> Finding:
 # --- transformer -------------------------------------------------------------------------------
 
 
+LEAST_ACCURACY = 0.98
+LEVELS = {
+    "feasible": (1, 0.15),
+    "adjacent": (0, 0.25),
+    "reachable": (0, 0.25),
+    "neither": (-1, 0.35),
+}
+
+
+@claim("transformer", "transformer", PROCESS, {"outcome reward": OUTCOME}, seeds=(2,))
 def _transformer(config, size: str) -> Finding:
+    """The transformer's logits take the three levels, and its paths are correct."""
     run = load_run(config)
-    history = run.history
-    feasible, adjacent, reachable, neither = (
-        history[f"{name}_value"][-1] for name in ("feasible", "adjacent", "reachable", "neither")
-    )
     accuracy = run.metrics["sampled_test"]
-    holds = (
-        accuracy >= 0.98
-        and abs(feasible - 1) < 0.15
-        and max(abs(adjacent), abs(reachable)) < 0.25
-        and abs(neither + 1) < 0.35
+    found = {name: run.history[f"{name}_value"][-1] for name in LEVELS}
+    near = all(abs(found[name] - level) < margin for name, (level, margin) in LEVELS.items())
+    levels, margins = (
+        ", ".join(f"{x:g}" for x in column) for column in zip(*LEVELS.values(), strict=True)
     )
     return decide(
-        holds,
-        f"test accuracy {accuracy:.3f}; feasible {feasible:.2f}, adjacent {adjacent:.2f}, reachable {reachable:.2f}, "
-        f"neither {neither:.2f}",
+        accuracy >= LEAST_ACCURACY and near,
+        f"test accuracy {accuracy:.3f}; "
+        + ", ".join(f"{name} {x:.2f}" for name, x in found.items()),
         f"outside the hypotheses; stored run, on-policy, {Q.steps:,} updates of {Q.batch_size}; accuracy at temperature "
-        f"{READ_OUT}; margins: accuracy 0.98, levels within 0.15, 0.25, 0.25 and 0.35 of 1, 0, 0 and -1",
+        f"{READ_OUT}; margins: accuracy {LEAST_ACCURACY}, levels within {' and '.join(margins.rsplit(', ', 1))} of "
+        f"{' and '.join(levels.rsplit(', ', 1))}",
     )
 
 
@@ -313,16 +340,39 @@ class Study:
     least: float
 
 
-def _seeds(claim: Study, size: str) -> Finding:
-    runs = [load_run(config) for config in claim.configs]
+def _seeds(study: Study, size: str) -> Finding:
+    runs = [load_run(config) for config in study.configs]
     found = [run.metrics["sampled_test"] for run in runs]
     return decide(
-        min(found) >= claim.least,
+        min(found) >= study.least,
         f"test accuracy {min(found):.3f} to {max(found):.3f}",
-        f"outside the hypotheses; {len(runs)} stored runs, seeds of split, data, parameters and samples; each at least {claim.least}, "
+        f"outside the hypotheses; {len(runs)} stored runs, seeds of split, data, parameters and samples; each at least {study.least}, "
         f"at temperature {READ_OUT}",
     )
 
+
+_on_policy = claim(
+    "seeds",
+    "transformer",
+    Study(STUDIES["q-seeds"], 0.98),
+    {
+        "outcome reward": Study(STUDIES["q-outcome"], 0.98),
+        "SFT logits unscaled": Study(STUDIES["q-ingredients"][:1], 0.98),
+    },
+    seeds=SEEDS_OF_RUNS,
+    title="On-policy, five seeds of five plan correctly on test pairs.",
+)(_seeds)
+_off_policy = claim(
+    "off-policy",
+    "transformer",
+    Study(STUDIES["q-off-policy"], 0.95),
+    {
+        "a fifth of the steps uniform": Study(STUDIES["q-exploration"][:1], 0.95),
+        "a constant learning rate": Study(STUDIES["q-exploration"][-1:], 0.95),
+    },
+    seeds=SEEDS_OF_RUNS,
+    title="Off-policy, from what the SFT model writes, five seeds of five plan correctly too.",
+)(_seeds)
 
 # --- hypotheses --------------------------------------------------------------------------------
 
@@ -359,88 +409,17 @@ HYPOTHESES = tuple(
     )
 )  # fmt: skip
 
-# --- the checks --------------------------------------------------------------------------------
-
 CHECKS = (
-    Check(
-        claim="5.2/unique",
-        rung="solver",
-        title="On acyclic graphs A + R - 1 is the only fixed point, whatever the logits.",
-        measure=_unique,
-        statement=FixedPoint(),
-        mutations={
-            "on all graphs": FixedPoint(acyclic=False),
-            "A + R": FixedPoint(lambda a, r: a + r),
-            "2 A R - 1, feasible or not": FixedPoint(lambda a, r: 2 * a * r - 1),
-        },
-    ),
-    Check(
-        claim="5.2/starts",
-        rung="exhaustive",
-        title="From any start the sweeps end at A + R - 1, exactly.",
-        measure=_starts,
-        statement=recovers,
-        mutations={"legal or not alone": adjacency_alone, "high starts survive": keeps_its_start},
-        seeds=(521,),
-    ),
-    Check(
-        claim="5.2/sweeps",
-        rung="exhaustive",
-        title="From zeros it takes the largest finite distance to the target, and one sweep more.",
-        measure=_sweeps,
-        statement=distance_and_one,
-        mutations={"the longest path": longest_path, "the distance alone": distance_alone},
-    ),
-    Check(
-        claim="5.2/sampled",
-        rung="statistical",
-        title="The sampled trainer finds A + R - 1 under each exploration rule.",
-        measure=_sampled,
-        statement="process",
-        mutations={"outcome reward": "outcome"},
-        seeds=SEEDS,
-    ),
-    Check(
-        claim="5.2/transformer",
-        rung="transformer",
-        title="The transformer's logits take the three levels, and its paths are correct.",
-        measure=_transformer,
-        statement=PROCESS,
-        mutations={"outcome reward": OUTCOME},
-        seeds=(2,),
-    ),
-    Check(
-        claim="5.2/seeds",
-        rung="transformer",
-        title="On-policy, five seeds of five plan correctly on test pairs.",
-        measure=_seeds,
-        statement=Study(STUDIES["q-seeds"], 0.98),
-        mutations={
-            "outcome reward": Study(STUDIES["q-outcome"], 0.98),
-            "SFT logits unscaled": Study(STUDIES["q-ingredients"][:1], 0.98),
-        },
-        seeds=tuple(SEEDS_OF_RUNS),
-    ),
-    Check(
-        claim="5.2/off-policy",
-        rung="transformer",
-        title="Off-policy, from what the SFT model writes, five seeds of five plan correctly too.",
-        measure=_seeds,
-        statement=Study(STUDIES["q-off-policy"], 0.95),
-        mutations={
-            "a fifth of the steps uniform": Study(STUDIES["q-exploration"][:1], 0.95),
-            "a constant learning rate": Study(STUDIES["q-exploration"][-1:], 0.95),
-        },
-        seeds=tuple(SEEDS_OF_RUNS),
-    ),
-    NotApplicable(
-        "5.2/symbolic",
-        "symbolic",
-        "a maximum over entries, piecewise linear; the solver decides every case of it at once",
-    ),
-    NotApplicable(
-        "5.2/certified",
-        "certified",
-        "linear equations with rational solutions, decided exactly by the solver and exhaustive rungs",
+    _unique,
+    _starts,
+    _sweeps,
+    _sampled,
+    _transformer,
+    _on_policy,
+    _off_policy,
+    *inapplicable(
+        "5.2",
+        symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",
+        certified="linear equations with rational solutions, decided exactly by the solver and exhaustive rungs",
     ),
 )

@@ -41,7 +41,7 @@ from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import digraph_classes
 from theorems.solving import adjacency_of, closure, rational
 from theorems.stored_runs import CHECKED_RUN, OUTCOME, PROCESS
-from theorems.theorem_5_2 import largest_error
+from theorems.sweeps import largest_error
 
 # --- solver: all acyclic graphs and all real matrices at once -----------------------------------
 

@@ -49,8 +49,7 @@ from planlib.train import QLearningConfig, train_q_learning
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.solving import adjacency_of, closure, rational
-from theorems.sweeps import structure_error, swept
-from theorems.theorem_5_2 import largest_error
+from theorems.sweeps import largest_error, structure_error, swept
 
 
 def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
