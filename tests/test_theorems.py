@@ -12,6 +12,7 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
+from theorems.gaps import draw_first, update_gaps
 from theorems.small_graphs import digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
 
@@ -121,7 +122,7 @@ def test_recheck_notices_another_model():
 
 
 def test_one_update_of_the_fast_rows_is_the_trainers():
-    """`update_gaps` of 4.3 and 4.4 against the trainer's loss, on the same samples of one row."""
+    """`update_gaps` against the trainer's loss without and with KL, on the same samples of one row."""
     adjacency = [
         [False, True, True, False],
         [False] * 3 + [True],
@@ -129,7 +130,7 @@ def test_one_update_of_the_fast_rows_is_the_trainers():
         [False] * 4,
     ]
     gap, eta, batch, taken = 0.7, 0.3, 5, 3  # three samples through node 1, two through node 2
-    for kl_weight, module in ((0.0, theorems.module("4.3")), (0.25, theorems.module("4.4"))):
+    for kl_weight in (0.0, 0.25):
         model, base = TabularModel(4), TabularModel(4)
         with torch.no_grad():
             for m, g in ((model, gap), (base, 0.0)):
@@ -148,9 +149,17 @@ def test_one_update_of_the_fast_rows_is_the_trainers():
             def binomial(self, n, p):
                 return np.full(1, taken)
 
-        arguments = (Drawn(), np.array([gap]), eta, batch)
-        fast = module.update_gaps(*arguments, *([kl_weight] if kl_weight else []))
+        fast = update_gaps(Drawn(), np.array([gap]), eta, batch, kl_weight=kl_weight)
         assert float(new[1] - new[2]) == pytest.approx(fast[0], abs=1e-12)
+
+
+def test_one_sample_is_drawn_as_by_the_binomial():
+    """The faster draw of a batch of one takes numpy's numbers, so that it is the same sample."""
+    policy = np.concatenate([np.random.default_rng(1).random(10_000), [0.5, 1e-12, 1 - 1e-12]])
+    ours, numpys = np.random.default_rng(2), np.random.default_rng(2)
+    drawn = draw_first(ours, 1, policy)
+    assert (drawn == numpys.binomial(1, policy)).all() and 0.4 < drawn.mean() < 0.6
+    assert ours.random() == numpys.random()
 
 
 def test_every_isomorphism_class_once():

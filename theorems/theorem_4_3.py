@@ -55,6 +55,7 @@ from theorems.mechanisms import RIGHT, WRONG, both, mechanisms, noise_alone, sel
 from theorems.perfect_rows import row_signs
 from theorems.small_graphs import as_float
 from theorems.stored_runs import STAGES
+from theorems.symbols import is_zero
 from theorems.tables import set_policy
 
 claim = claims("4.3")
@@ -72,11 +73,6 @@ def outcomes(policy, batch: int) -> Iterator[tuple[object, list]]:
             orders = math.factorial(batch) // math.prod(map(math.factorial, counts))
             chance = math.prod((p**x for p, x in zip(policy, counts, strict=True)), start=orders)
             yield chance, [x - batch * p for p, x in zip(policy, counts, strict=True)]
-
-
-def is_zero(x) -> bool:
-    """Whether a rational function of the symbols (and of their exponentials) vanishes."""
-    return sp.cancel(sp.together(x)) == 0
 
 
 ETA = sp.Symbol("eta", positive=True)
