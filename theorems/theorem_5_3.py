@@ -32,16 +32,18 @@ import z3
 from flint import fmpq, fmpq_mat
 
 from planlib import exact, metrics
-from planlib.evidence import Check, Finding, NotApplicable, decide, interval
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable, interval
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer
 from planlib.study import load_run
 from planlib.train import QLearningConfig, train_q_learning
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import digraph_classes
-from theorems.solving import adjacency_of, closure, rational
+from theorems.solving import adjacency_of, closure, holds, rational
 from theorems.stored_runs import CHECKED_RUN, OUTCOME, PROCESS
 from theorems.sweeps import largest_error
+
+claim = claims("5.3")
 
 # --- solver: all acyclic graphs and all real matrices at once -----------------------------------
 
@@ -142,24 +144,35 @@ def _coverages(claim: Gauge, size: str):
             yield n, covered
 
 
-def _gauge(claim: Gauge, size: str) -> Finding:
-    questions, refuted, unknown, most, drawn = 0, [], 0, 0, 0
-    for n, covered in _coverages(claim, size):
+@claim(
+    "gauge",
+    "solver",
+    Gauge(),
+    {
+        "already on 2 nodes": Gauge(smallest=2),
+        "no free constant": Gauge("none"),
+        "one constant for all next nodes": Gauge("one"),
+        "on all graphs": Gauge(acyclic=False),
+        "rows that do not connect": Gauge(connected=False),
+    },
+)
+def _gauge(stated: Gauge, size: str) -> Finding:
+    """Where no cycle avoids a target, WM is A - 1 + c_k and WV is R - c_k, and nothing else, once the covered rows connect."""
+    tally, refuted = Tally("questions", failed="refuted", undecided="undecided"), []
+    most = drawn = 0
+    for n, covered in _coverages(stated, size):
         most, drawn = max(most, n), drawn + (len(covered) < n * (n - 1))
-        questions += 1
-        found, model = _search(claim, n, covered)
-        unknown += found == z3.unknown
+        answer, model = _search(stated, n, covered)
+        tally.add("questions", holds(answer))
         if model:
             # The counterexample again, by code that knows nothing of the solver.
             assert is_fixed(*model, covered)
             refuted.append(n)
-    first = f", first on {refuted[0]} nodes" if refuted else ""
-    return decide(
-        False if refuted else None if unknown else True,
-        f"{questions} questions, {len(refuted)} refuted{first}, {unknown} undecided",
-        f"z3, the negated claim: all graphs on {claim.smallest} to {most} nodes{' whose legal cycles meet every node' if claim.acyclic else ''}, edges and "
-        f"both real matrices free at once; all rows covered, and {drawn} random sets of {'2n - 1 rows that connect everything' if claim.connected else '2n - 2 rows that do not connect'}; "
+    return tally.finding(
+        f"z3, the negated claim: all graphs on {stated.smallest} to {most} nodes{' whose legal cycles meet every node' if stated.acyclic else ''}, edges and "
+        f"both real matrices free at once; all rows covered, and {drawn} random sets of {'2n - 1 rows that connect everything' if stated.connected else '2n - 2 rows that do not connect'}; "
         "120 s a question; refutations confirmed in exact rationals",
+        note=f", first on {refuted[0]} nodes" if refuted else "",
     )
 
 
@@ -181,8 +194,15 @@ def one_per_blank(n, covered):
     return 1 + 2 * n - len({j for _, j in covered}) - len({i for i, _ in covered})
 
 
-def _kernel(claim, size: str) -> Finding:
-    sets = failures = 0
+@claim(
+    "constants",
+    "exhaustive",
+    one_per_component,
+    {"always one": always_one, "one more a blank": one_per_blank},
+)
+def _kernel(stated, size: str) -> Finding:
+    """Given the values of the covered rows, one constant a component is left, for each next node."""
+    tally = Tally("sets of covered rows")
     for n in (2, 3) if size == "small" else (2, 3, 4):
         rows = _rows(n)
         for chosen in itertools.product((False, True), repeat=len(rows)):
@@ -191,11 +211,8 @@ def _kernel(claim, size: str) -> Finding:
                 continue
             # For one next node: an equation WM[j] + WV[i] = given for each covered row.
             matrix = fmpq_mat([[int(c in (j, n + i)) for c in range(2 * n)] for i, j in covered])
-            sets += 1
-            failures += 2 * n - matrix.rank() != claim(n, covered)
-    return decide(
-        failures == 0,
-        f"{sets:,} sets of covered rows, {failures:,} failures",
+            tally.add("sets of covered rows", 2 * n - matrix.rank() == stated(n, covered))
+    return tally.finding(
         f"every non-empty set of rows on 2 to {n} nodes: dimension of the solutions for one next node, exact rank",
     )
 
@@ -219,12 +236,16 @@ def project(rows: dict, n: int, parts: str = "both") -> tuple[list[list], list[l
     return (zeros, fit) if parts == "target" else (fit[:n], fit[n:])
 
 
+@claim(
+    "projection", "exhaustive", "both", {"WM alone": "current", "WV alone": "target"}, seeds=(531,)
+)
 def _projected(parts: str, size: str) -> Finding:
+    """A full sweep stays in the linear model: projected sweeps are tabular value iteration."""
     rng = random.Random(531)
-    graphs = cases = failures = 0
+    tally = Tally("graphs", "starts")
     for adjacency in (g for n in range(3, 4 if size == "small" else 5) for g in digraph_classes(n)):
         n, rows = len(adjacency), _rows(len(adjacency))
-        graphs += 1
+        tally.add("graphs")
         for _ in range(20):
             wm, wv = (
                 [[fmpq(rng.randint(-9, 9), 4) for _ in range(n)] for _ in range(n)] for _ in "mv"
@@ -232,11 +253,8 @@ def _projected(parts: str, size: str) -> Finding:
             # One sweep of the whole table, then the projection: equal to the table itself?
             swept = {(i, j): exact.bellman(adjacency, table(wm, wv, i), i)[j] for i, j in rows}
             wm, wv = project(swept, n, parts)
-            cases += 1
-            failures += any(table(wm, wv, i)[j] != swept[i, j] for i, j in rows)
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {cases:,} starts, {failures:,} failures",
+            tally.add("starts", not any(table(wm, wv, i)[j] != swept[i, j] for i, j in rows))
+    return tally.finding(
         f"every digraph on 3 to {n} nodes (one a class), 20 random rational matrices each: a sweep of all rows and "
         "its least-squares projection onto the linear model; exact rationals",
     )
@@ -287,7 +305,9 @@ SEEDS = tuple(range(10))
 CONVERGED = 1e-3  # margin of the largest error in A and R; set before the runs
 
 
+@claim("iteration", "statistical", True, {"on graphs with cycles": False}, seeds=SEEDS)
 def _converges(acyclic: bool, size: str) -> Finding:
+    """With all rows covered, semi-gradient iteration recovers A and R on acyclic graphs."""
     n, errors = 8, []
     for seed in SEEDS[:4] if size == "small" else SEEDS:
         graph = erdos_renyi(n, 0.3, acyclic=acyclic, seed=seed)
@@ -324,7 +344,9 @@ SAMPLED_SEEDS = (0, 1, 2, 3)
 SAMPLED_MARGIN = 0.05  # as for Theorem 5.2; set before the runs
 
 
+@claim("sampled", "statistical", "process", {"outcome reward": "outcome"}, seeds=SAMPLED_SEEDS)
 def _sampled(reward: str, size: str) -> Finding:
+    """The sampled trainer of the linear model finds A + R - 1."""
     updates = 600 if size == "small" else 1200
     low, high = interval([trained(seed, reward, updates) for seed in SAMPLED_SEEDS])
     return decide(
@@ -391,7 +413,15 @@ def _fitted(config) -> tuple[float, float, float]:
     return explained, float(scores[0]), float(scores[1])
 
 
+@claim(
+    "transformer",
+    "transformer",
+    PROCESS,
+    {"outcome reward": OUTCOME, "before Q-learning": CHECKED_RUN},
+    seeds=(2,),
+)
 def _transformer(config, size: str) -> Finding:
+    """The additive parts of the transformer's values read A and R."""
     explained, edges, reachable = _fitted(config)
     return decide(
         explained >= 0.8 and edges >= 0.9 and reachable >= 0.9,
@@ -441,75 +471,17 @@ HYPOTHESES = tuple(
     )
 )  # fmt: skip
 
-# --- the checks ----------------------------------------------------------------------------------
 
 CHECKS = (
-    Check(
-        claim="5.3/gauge",
-        rung="solver",
-        title="Where no cycle avoids a target, WM is A - 1 + c_k and WV is R - c_k, and nothing else, once the covered rows connect.",
-        measure=_gauge,
-        statement=Gauge(),
-        mutations={
-            "already on 2 nodes": Gauge(smallest=2),
-            "no free constant": Gauge("none"),
-            "one constant for all next nodes": Gauge("one"),
-            "on all graphs": Gauge(acyclic=False),
-            "rows that do not connect": Gauge(connected=False),
-        },
-    ),
-    Check(
-        claim="5.3/constants",
-        rung="exhaustive",
-        title="Given the values of the covered rows, one constant a component is left, for each next node.",
-        measure=_kernel,
-        statement=one_per_component,
-        mutations={"always one": always_one, "one more a blank": one_per_blank},
-    ),
-    Check(
-        claim="5.3/projection",
-        rung="exhaustive",
-        title="A full sweep stays in the linear model: projected sweeps are tabular value iteration.",
-        measure=_projected,
-        statement="both",
-        mutations={"WM alone": "current", "WV alone": "target"},
-        seeds=(531,),
-    ),
-    Check(
-        claim="5.3/iteration",
-        rung="statistical",
-        title="With all rows covered, semi-gradient iteration recovers A and R on acyclic graphs.",
-        measure=_converges,
-        statement=True,
-        mutations={"on graphs with cycles": False},
-        seeds=SEEDS,
-    ),
-    Check(
-        claim="5.3/sampled",
-        rung="statistical",
-        title="The sampled trainer of the linear model finds A + R - 1.",
-        measure=_sampled,
-        statement="process",
-        mutations={"outcome reward": "outcome"},
-        seeds=SAMPLED_SEEDS,
-    ),
-    Check(
-        claim="5.3/transformer",
-        rung="transformer",
-        title="The additive parts of the transformer's values read A and R.",
-        measure=_transformer,
-        statement=PROCESS,
-        mutations={"outcome reward": OUTCOME, "before Q-learning": CHECKED_RUN},
-        seeds=(2,),
-    ),
-    NotApplicable(
-        "5.3/symbolic",
-        "symbolic",
-        "a maximum over entries, piecewise linear; the solver decides every case of it at once",
-    ),
-    NotApplicable(
-        "5.3/certified",
-        "certified",
-        "linear equations with rational solutions, decided exactly by the solver and exhaustive rungs",
+    _gauge,
+    _kernel,
+    _projected,
+    _converges,
+    _sampled,
+    _transformer,
+    *inapplicable(
+        "5.3",
+        symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",
+        certified="linear equations with rational solutions, decided exactly by the solver and exhaustive rungs",
     ),
 )

@@ -40,7 +40,7 @@ import z3
 from flint import fmpq
 
 from planlib import exact
-from planlib.evidence import Check, Finding, NotApplicable, decide, interval
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable, interval
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.models import TabularModel
 from planlib.studies import CYCLIC, Q, RunConfig, with_cycles
@@ -48,7 +48,7 @@ from planlib.study import READ_OUT, load_run
 from planlib.train import QLearningConfig, train_q_learning
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
-from theorems.solving import adjacency_of, closure, rational
+from theorems.solving import adjacency_of, closure, holds, rational
 from theorems.sweeps import largest_error, structure_error, swept
 
 
@@ -58,6 +58,8 @@ def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
     rows = [[v] * n for v in values]
     return [max(row) for row in exact.bellman(adjacency, rows, target, discount, step_cost)]
 
+
+claim = claims("cycles")
 
 # --- (a), (b): solver, all graphs and all real values at once ----------------------------------
 
@@ -146,34 +148,42 @@ def solves(adjacency, values, target: int) -> bool:
     return sweep(adjacency, [*values, 0], target)[:-1] == list(values)
 
 
-def _described(claim: Description, size: str) -> Finding:
+@claim(
+    "solutions",
+    "solver",
+    Description(),
+    {
+        "values below R allowed": Description(at_least_r=False),
+        "values below M - 1 allowed": Description(at_least_m_less_one=False),
+        "values may rise along legal steps": Description(downward=False),
+        "cycles do not decide elsewhere": Description(cycles_decide=False),
+    },
+)
+def _described(stated: Description, size: str) -> Finding:
+    """(a) Which values solve the Bellman equation, on all graphs."""
     largest = 5 if size == "small" else 6
-    refuted, unknown = [], 0
+    tally, first = Tally("questions", failed="refuted", undecided="undecided"), ""
     for n in range(2, largest + 1):
         u, m = _unknown(n), z3.Real("M")
-        fixed, described = _fixed(u), claim(u, m)
+        fixed, described = _fixed(u), stated(u, m)
         # M is a function of the values: name it, then ask for a difference in either direction.
         candidates = [(z3.BoolVal(True), x) for x in u.r] + list(zip(u.cycle, u.v, strict=True))
         solver = z3.Solver()
         solver.set("timeout", 240_000)
         solver.add(_is_max(m, candidates), fixed != described)
         found = solver.check()
-        unknown += found == z3.unknown
+        tally.add("questions", holds(found))
         if found == z3.sat:
             rows, values = _model(u, solver.model())
             # The counterexample again, by code that knows nothing of the solver.
             fixed = z3.is_true(solver.model().eval(fixed, True))
             assert solves(rows, values, n - 1) == fixed
-            refuted.append((n, fixed))
-    first = ""
-    if refuted:
-        word = "solves (*) undescribed" if refuted[0][1] else "is described and does not solve (*)"
-        first = f"; on {refuted[0][0]} nodes some V {word}"
-    return decide(
-        False if refuted else None if unknown else True,
-        f"{largest - 1} questions, {len(refuted)} refuted{first}, {unknown} undecided",
+            word = "solves (*) undescribed" if fixed else "is described and does not solve (*)"
+            first = first or f"; on {n} nodes some V {word}"
+    return tally.finding(
         f"z3, the negated equivalence: all graphs on 2 to {largest} nodes, edges and real values free at once, the target the "
         "last node (labels are arbitrary); 240 s a question; refutations confirmed in exact rationals",
+        note=first,
     )
 
 
@@ -210,29 +220,37 @@ def all_reach(u: Unknown):
     return z3.And(*(r == 1 for r in u.r))
 
 
+@claim(
+    "least",
+    "solver",
+    (Bound(at_least_reachability), Bound(equal_to_reachability, off_target_acyclic)),
+    {
+        "at most 1": (Bound(at_most_one),),
+        "the only one on all graphs": (Bound(equal_to_reachability),),
+        "the only one where all reach the target": (Bound(equal_to_reachability, all_reach),),
+    },
+)
 def _bounded(claims: tuple[Bound, ...], size: str) -> Finding:
+    """(b), (c) R is the least solution, and the only one if G - i is acyclic."""
     largest = 4 if size == "small" else 6
-    questions, refuted, unknown = 0, [], 0
-    for n, claim in itertools.product(range(2, largest + 1), claims):
+    tally, refuted = Tally("questions", failed="refuted", undecided="undecided"), []
+    for n, stated in itertools.product(range(2, largest + 1), claims):
         u = _unknown(n)
         solver = z3.Solver()
         solver.set("timeout", 240_000)
-        solver.add(_fixed(u), z3.Not(claim.holds(u)))
-        if claim.given:
-            solver.add(claim.given(u))
+        solver.add(_fixed(u), z3.Not(stated.holds(u)))
+        if stated.given:
+            solver.add(stated.given(u))
         found = solver.check()
-        questions += 1
-        unknown += found == z3.unknown
+        tally.add("questions", holds(found))
         if found == z3.sat:
             rows, values = _model(u, solver.model())
             assert solves(rows, values, n - 1)
             refuted.append(n)
-    first = f", first on {refuted[0]} nodes" if refuted else ""
-    return decide(
-        False if refuted else None if unknown else True,
-        f"{questions} questions, {len(refuted)} refuted{first}, {unknown} undecided",
+    return tally.finding(
         f"z3, the negated claim: all graphs on 2 to {largest} nodes, edges and real values free at once; 240 s a question; "
         "refutations confirmed in exact rationals",
+        note=f", first on {refuted[0]} nodes" if refuted else "",
     )
 
 
@@ -269,23 +287,27 @@ def _graphs(size: str):
     return (g for n in range(2, 4 if size == "small" else 5) for g in digraph_classes(n))
 
 
-def _unique(claim, size: str) -> Finding:
-    graphs = failures = 0
+@claim(
+    "unique",
+    "exhaustive",
+    every_cycle_hamiltonian,
+    {"iff acyclic": is_acyclic, "iff at most one cycle": one_cycle_at_most},
+)
+def _unique(stated, size: str) -> Finding:
+    """(c) A constant on the cycles of G - i is a second solution; no target has one iff every cycle is Hamiltonian."""
+    tally = Tally("graphs")
     for adjacency in _graphs(size):
-        graphs += 1
-        n, unique = len(adjacency), True
+        n, unique, solved = len(adjacency), True, True
         for target in range(n):
             goal = [int(r) for r in exact.reaches(adjacency, target)]
             goal[target] = 0
             second = constant_on_cycles(adjacency, target, fmpq(5, 2))
             for values in (goal, second):
                 moved = sweep(adjacency, values, target)
-                failures += any(moved[j] != values[j] for j in range(n) if j != target)
+                solved &= all(moved[j] == values[j] for j in range(n) if j != target)
             unique &= second == goal
-        failures += unique != claim(adjacency)
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {failures} failures",
+        tally.add("graphs", solved and unique == stated(adjacency))
+    return tally.finding(
         f"every digraph on up to {n} nodes (one a class), every target: V = R and V = 5/2 on the cycles of G - i solve (*), and "
         "the two are one and the same for all targets iff every legal cycle is Hamiltonian; exact",
     )
@@ -342,9 +364,22 @@ def sweep_halves(adjacency: np.ndarray, starts: np.ndarray, target: int, sweeps:
     return values
 
 
-def _basin(claim, size: str) -> Finding:
+@claim(
+    "basin",
+    "exhaustive",
+    in_basin,
+    {
+        "only from below R": below_reachability,
+        "low on cycles is enough": low_on_cycles,
+        "nothing may exceed a cycle's R": no_allowance,
+    },
+    seeds=(31,),
+)
+def _basin(stated, size: str) -> Finding:
+    """(e) From which starts the sweeps reach R."""
     rng = random.Random(31)
-    cases = failures = largest = 0
+    tally = Tally("starts")
+    largest = 0
     graphs = list(_graphs("full"))
     extra = 0 if size == "small" else 150
     for n in (5, 6, 7):  # beyond the classes: random graphs, sparse to dense
@@ -363,7 +398,7 @@ def _basin(claim, size: str) -> Finding:
                 starts = [[*v[:target], 0, *v[target:]] for v in values]
             else:
                 starts = [[0, *rng.choices(HALVES[1:5], k=n - 1)] for _ in range(200)]
-                # Near the boundary, where the claim decides: most starts low, one high.
+                # Near the boundary, where the stated decides: most starts low, one high.
                 starts += [
                     [0, *(rng.choice(HALVES) if k == e else 0 for k in range(1, n))]
                     for e in range(1, n)
@@ -375,11 +410,9 @@ def _basin(claim, size: str) -> Finding:
             ends = sweep_halves(matrix, np.array(starts), target, n * 5)
             rows = matrix.tolist()
             for start, end in zip(starts, ends, strict=True):
-                cases += 1
-                failures += claim(rows, [fmpq(x, 2) for x in start], target) != (end == goal).all()
-    return decide(
-        failures == 0,
-        f"{len(graphs)} graphs, {cases:,} starts, {failures:,} failures",
+                safe = stated(rows, [fmpq(x, 2) for x in start], target)
+                tally.add("starts", safe == bool((end == goal).all()))
+    return tally.finding(
         "every digraph on up to 4 nodes (one a class), every target, starting values "
         + (
             "0 to 3/2 in halves"
@@ -423,67 +456,80 @@ def one_by_one(adjacency, start, target: int, rounds: int, rng: random.Random) -
     return table
 
 
-def _low(claim: Low, size: str) -> Finding:
+@claim(
+    "low",
+    "exhaustive",
+    Low(),
+    {"one sweep less": Low(one_less), "up to 1 above R": Low(above=1)},
+    seeds=(32,),
+)
+def _low(stated: Low, size: str) -> Finding:
+    """(d) From starts below R the largest finite distance is enough; single updates in random order reach it too."""
     rng = random.Random(32)
-    graphs = cases = failures = 0
+    tally = Tally("graphs", "starts")
     for adjacency in _graphs(size):
-        graphs += 1
+        tally.add("graphs")
         n = len(adjacency)
         for target, _ in itertools.product(range(n), range(20)):
             goal = [int(r) for r in exact.reaches(adjacency, target)]
             goal[target] = 0
-            start = [r + claim.above - fmpq(rng.randint(0, 9), 3) for r in goal]
+            start = [r + stated.above - fmpq(rng.randint(0, 9), 3) for r in goal]
             start[target] = fmpq(0)
             far = max(d for d in exact.distances(adjacency, target) if d is not None)
             values = start
-            for _ in range(max(1, claim.sweeps(far))):
+            for _ in range(max(1, stated.sweeps(far))):
                 values = sweep(adjacency, values, target)
             # Asynchronously: single entries of the table, in a random order, round after round.
             table = one_by_one(adjacency, start, target, far + 2, rng)
             wanted = exact.structure(adjacency, target)
-            cases += 1
-            failures += any(
-                values[j] != goal[j] or table[j] != wanted[j] for j in range(n) if j != target
+            tally.add(
+                "starts",
+                all(
+                    values[j] == goal[j] and table[j] == wanted[j] for j in range(n) if j != target
+                ),
             )
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {cases:,} starts, {failures:,} failures",
+    return tally.finding(
         f"every digraph on up to {n} nodes (one a class), every target, 20 random rational starts below R each: V = R after the "
         "largest finite distance (at least 1); single entries in random order, distance plus two rounds: f = A + R - 1; exact",
-    )
-
-
-def _asynchronous(claim, size: str) -> Finding:
-    """Inside the basin of (e) every order of single updates ends at f*."""
-    rng = random.Random(33)
-    graphs = cases = failures = 0
-    for adjacency in _graphs("full"):
-        n = len(adjacency)
-        if n < 3:
-            continue
-        graphs += 1
-        for target in range(n):
-            found = 0
-            for _ in range(40):
-                start = [fmpq(rng.randint(-1, 4), 2) for _ in range(n)]
-                if found == 3 or not claim(adjacency, start, target):
-                    continue
-                found += 1
-                cases += 1
-                table = one_by_one(adjacency, start, target, 12, rng)
-                wanted = exact.structure(adjacency, target)
-                failures += any(table[j] != wanted[j] for j in range(n) if j != target)
-    return decide(
-        failures == 0 and cases > 0,
-        f"{graphs} graphs, {cases:,} starts, {failures:,} failures",
-        f"every digraph on 3 to {n} nodes (one a class), every target, up to 3 random starts inside the basin each, 12 rounds of "
-        "single entries in random order; exact",
     )
 
 
 def anywhere(adjacency, start, target):
     """Mistake: any start will do, as on acyclic graphs."""
     return True
+
+
+@claim(
+    "orders",
+    "exhaustive",
+    in_basin,
+    {"from any start": anywhere, "low on cycles is enough": low_on_cycles},
+    seeds=(33,),
+)
+def _asynchronous(stated, size: str) -> Finding:
+    """(e) Inside the basin single updates in random order reach A + R - 1."""
+    rng = random.Random(33)
+    tally = Tally("graphs", "starts")
+    for adjacency in _graphs("full"):
+        n = len(adjacency)
+        if n < 3:
+            continue
+        tally.add("graphs")
+        for target in range(n):
+            found = 0
+            for _ in range(40):
+                start = [fmpq(rng.randint(-1, 4), 2) for _ in range(n)]
+                if found == 3 or not stated(adjacency, start, target):
+                    continue
+                found += 1
+                table = one_by_one(adjacency, start, target, 12, rng)
+                wanted = exact.structure(adjacency, target)
+                tally.add("starts", all(table[j] == wanted[j] for j in range(n) if j != target))
+    assert tally.counts["starts"]  # there are starts in the basin
+    return tally.finding(
+        f"every digraph on 3 to {n} nodes (one a class), every target, up to 3 random starts inside the basin each, 12 rounds of "
+        "single entries in random order; exact",
+    )
 
 
 # --- greedy -------------------------------------------------------------------------------------
@@ -512,22 +558,21 @@ def arrives(adjacency, values, target: int) -> list[bool]:
     return exact.reaches(greedy, target)
 
 
-def _greedy(claim, size: str) -> Finding:
-    graphs = cases = failures = 0
+@claim("greedy", "exhaustive", above_one, {"from 1 on": from_one, "nowhere": negative})
+def _greedy(stated, size: str) -> Finding:
+    """Where V > 1 no greedy path arrives, and only there."""
+    tally = Tally("graphs", "starting nodes")
     for adjacency in _graphs(size):
         n = len(adjacency)
-        graphs += 1
+        tally.add("graphs")
         for target, height in itertools.product(range(n), (1, fmpq(3, 2), 2, 4)):
             values = constant_on_cycles(adjacency, target, height)
             found = arrives(adjacency, values, target)
             alive = exact.reaches(adjacency, target)
             for j in range(n):
                 if j != target and alive[j]:
-                    cases += 1
-                    failures += claim(values[j]) == found[j]
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {cases:,} starting nodes, {failures:,} failures",
+                    tally.add("starting nodes", stated(values[j]) != found[j])
+    return tally.finding(
         f"every digraph on up to {n} nodes (one a class), every target, the solutions that are 1, 3/2, 2 and 4 on the cycles of "
         "G - i, every node that can reach the target: some greedy path arrives iff V <= 1; exact",
     )
@@ -628,34 +673,6 @@ class Stays:
     holds: Callable
 
 
-def _no_remedy(claim: Stays, size: str) -> Finding:
-    rng = random.Random(35)
-    graphs = cases = failures = 0
-    for adjacency in _graphs(size):
-        n = len(adjacency)
-        graphs += 1
-        for target in range(n):
-            cycle = exact.on_cycle(adjacency, target)
-            if not any(cycle):
-                continue
-            # Two different tables, so that neither is a fixed point: 2 and up to a quarter more.
-            tables = [
-                [[2 + fmpq(rng.randint(0, 9), 36) for _ in range(n)] for _ in range(n)]
-                for _ in "ab"
-            ]
-            for t in tables:
-                t[target] = [fmpq(0)] * n
-            ends = claim.run(adjacency, *tables, target)
-            cases += 1
-            failures += not all(claim.holds(max(ends[c])) for c in range(n) if cycle[c])
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {cases} targets with a cycle off them, {failures} failures",
-        f"every digraph on up to {n} nodes (one a class): two different random tables between 2 and 9/4 (both of double Q, or the model "
-        "and its average), values on the cycles of G - i after 40 sweeps; exact",
-    )
-
-
 def high(value) -> bool:
     """Ours: values on cycles are still at least 2."""
     return value >= 2
@@ -693,6 +710,45 @@ def with_discount(adjacency, table, other, target):
     return table
 
 
+@claim(
+    "no-remedy",
+    "exhaustive",
+    Stays(both, high),
+    {
+        "they cure it": Stays(both, cured),
+        "with a discount": Stays(with_discount, high),
+    },
+    seeds=(35,),
+)
+def _no_remedy(stated: Stays, size: str) -> Finding:
+    """Double Q-learning and a target network leave high values on cycles where they are."""
+    rng = random.Random(35)
+    tally = Tally("graphs", "targets with a cycle off them")
+    for adjacency in _graphs(size):
+        n = len(adjacency)
+        tally.add("graphs")
+        for target in range(n):
+            cycle = exact.on_cycle(adjacency, target)
+            if not any(cycle):
+                continue
+            # Two different tables, so that neither is a fixed point: 2 and up to a quarter more.
+            tables = [
+                [[2 + fmpq(rng.randint(0, 9), 36) for _ in range(n)] for _ in range(n)]
+                for _ in "ab"
+            ]
+            for t in tables:
+                t[target] = [fmpq(0)] * n
+            ends = stated.run(adjacency, *tables, target)
+            tally.add(
+                "targets with a cycle off them",
+                all(stated.holds(max(ends[c])) for c in range(n) if cycle[c]),
+            )
+    return tally.finding(
+        f"every digraph on up to {n} nodes (one a class): two different random tables between 2 and 9/4 (both of double Q, or the model "
+        "and its average), values on the cycles of G - i after 40 sweeps; exact",
+    )
+
+
 def within(distance, h) -> bool:
     """Ours: with h steps left V is 1 iff the target is at most h steps away."""
     return distance is not None and distance <= h
@@ -708,22 +764,26 @@ def in_the_end(distance, h):
     return distance is not None
 
 
-def _horizon(claim, size: str) -> Finding:
-    graphs = cases = failures = 0
+@claim(
+    "horizon",
+    "exhaustive",
+    within,
+    {"one step is lost": sooner, "time does not matter": in_the_end},
+)
+def _horizon(stated, size: str) -> Finding:
+    """With time in the table the value is 1 iff the target is in time, whatever the start."""
+    tally = Tally("graphs", "values")
     for adjacency in _graphs(size):
         n = len(adjacency)
-        graphs += 1
+        tally.add("graphs")
         for target in range(n):
             distance, values = exact.distances(adjacency, target), [0] * n  # no steps left: nothing
             for h in range(1, n + 2):
                 values = sweep(adjacency, values, target)
                 for j in range(n):
                     if j != target:
-                        cases += 1
-                        failures += values[j] != int(claim(distance[j], h))
-    return decide(
-        failures == 0,
-        f"{graphs} graphs, {cases:,} values, {failures:,} failures",
+                        tally.add("values", values[j] == int(stated(distance[j], h)))
+    return tally.finding(
         f"every digraph on up to {n} nodes (one a class), every target and node, 1 to n + 1 steps left; backward induction, exact",
     )
 
@@ -736,25 +796,6 @@ def uniform_rows(adjacency, target: int) -> list[list]:
     alive = exact.reaches(adjacency, target)
     correct = [[a and alive[k] for k, a in enumerate(row)] for row in adjacency]
     return [[fmpq(int(c), sum(row)) if any(row) else fmpq(0) for c in row] for row in correct]
-
-
-def _return_time(claim, size: str) -> Finding:
-    graph = blocksworld(3 if size == "small" else 4)
-    adjacency = graph.adjacency.astype(int).tolist()
-    moves, worst, lengths = int(graph.adjacency.sum()), fmpq(0), []
-    targets = range(graph.n) if size == "small" else range(0, graph.n, 6)
-    for target in targets:
-        steps = exact.expected_steps(uniform_rows(adjacency, target), target)
-        degree = sum(adjacency[target])
-        back = 1 + sum(steps[k] for k in range(graph.n) if adjacency[target][k]) / fmpq(degree)
-        worst = max(worst, abs(back - claim(moves, degree, graph.n)))
-        lengths.append(as_float(sum(steps, fmpq(0))) / (graph.n - 1))
-    return decide(
-        worst == 0,
-        f"largest difference {as_float(worst):.3g}; mean expected length {np.mean(lengths):.1f} steps",
-        f"Blocksworld with {3 if size == 'small' else 4} blocks ({graph.n} states), {len(lengths)} targets: one step and the expected steps "
-        "back, by elimination in exact rationals, against the closed form for random walks on undirected graphs",
-    )
 
 
 def moves_over_degree(moves, degree, n):
@@ -770,6 +811,35 @@ def number_of_states(moves, degree, n):
 def edges_over_degree(moves, degree, n):
     """Mistake: each undirected edge counted once."""
     return fmpq(moves, 2 * degree)
+
+
+@claim(
+    "walk",
+    "exhaustive",
+    moves_over_degree,
+    {
+        "the number of states": number_of_states,
+        "edges counted once": edges_over_degree,
+    },
+)
+def _return_time(stated, size: str) -> Finding:
+    """At A + R - 1 the policy walks at random: return times on Blocksworld."""
+    graph = blocksworld(3 if size == "small" else 4)
+    adjacency = graph.adjacency.astype(int).tolist()
+    moves, worst, lengths = int(graph.adjacency.sum()), fmpq(0), []
+    targets = range(graph.n) if size == "small" else range(0, graph.n, 6)
+    for target in targets:
+        steps = exact.expected_steps(uniform_rows(adjacency, target), target)
+        degree = sum(adjacency[target])
+        back = 1 + sum(steps[k] for k in range(graph.n) if adjacency[target][k]) / fmpq(degree)
+        worst = max(worst, abs(back - stated(moves, degree, graph.n)))
+        lengths.append(as_float(sum(steps, fmpq(0))) / (graph.n - 1))
+    return decide(
+        worst == 0,
+        f"largest difference {as_float(worst):.3g}; mean expected length {np.mean(lengths):.1f} steps",
+        f"Blocksworld with {3 if size == 'small' else 4} blocks ({graph.n} states), {len(lengths)} targets: one step and the expected steps "
+        "back, by elimination in exact rationals, against the closed form for random walks on undirected graphs",
+    )
 
 
 # --- statistical: the sampled trainer on cyclic graphs -------------------------------------------
@@ -796,7 +866,9 @@ def sampled_error(seed: int, start: float, updates: int) -> float:
     return largest_error(graph, model.f.detach().numpy())
 
 
+@claim("sampled", "statistical", 0.0, {"from high starts": 3.0}, seeds=SEEDS)
 def _sampled(start: float, size: str) -> Finding:
+    """The sampled trainer finds A + R - 1 on cyclic graphs from low starts."""
     updates = 400 if size == "small" else 800
     low, high = interval([sampled_error(seed, start, updates) for seed in SEEDS])
     return decide(
@@ -806,6 +878,27 @@ def _sampled(start: float, size: str) -> Finding:
         f"{updates} updates of 128 sequences, 90% uniform exploration; 95% interval over seeds, margin {MARGIN}",
     )
 
+
+_discount = claim(
+    "discount",
+    "exhaustive",
+    Limit(discounted, discount=GAMMA),
+    {
+        "gamma^distance": Limit(one_discount_more, discount=GAMMA),
+        "without the discount": Limit(discounted),
+    },
+    seeds=(34,),
+    title="With a discount the limit is gamma^(distance - 1), from any start.",
+)(_remedy)
+
+_step_cost = claim(
+    "step-cost",
+    "exhaustive",
+    Limit(costed, step_cost=COST),
+    {"without the illegal jump": Limit(no_jump, step_cost=COST)},
+    seeds=(34,),
+    title="With a step cost the limit is max(1 - c distance, -c), from any start.",
+)(_remedy)
 
 # --- hypotheses ----------------------------------------------------------------------------------
 
@@ -959,175 +1052,48 @@ def always_arrives(graph, max_length, temperature):
     return 1.0
 
 
-def _transformer(claim: Trained, size: str) -> Finding:
-    run = load_run(claim.config)
-    predicted = claim.predicted(run.task.graph, claim.config.q.max_length, READ_OUT)
+@claim(
+    "transformer",
+    "transformer",
+    Trained(),
+    {
+        "SFT logits unscaled": Trained(HIGH),
+        "right values plan well": Trained(predicted=always_arrives),
+    },
+    seeds=(2,),
+)
+def _transformer(stated: Trained, size: str) -> Finding:
+    """From a low start the transformer finds the levels on the cyclic graph, and walks at random."""
+    run = load_run(stated.config)
+    predicted = stated.predicted(run.task.graph, stated.config.q.max_length, READ_OUT)
     feasible, illegal = run.history["feasible_value"][-1], run.history["reachable_value"][-1]
     accuracy = run.metrics["sampled_test"]
     return decide(
         abs(feasible - 1) < 0.15 and abs(illegal) < 0.25 and abs(accuracy - predicted) < 0.08,
         f"legal steps {feasible:.2f}, illegal {illegal:.2f}; test accuracy {accuracy:.2f}, predicted {predicted:.2f}",
         f"outside the hypotheses; stored run on the cyclic 100-node graph, on-policy, {Q.steps:,} updates of {Q.batch_size}, at most "
-        f"{claim.config.q.max_length} tokens; accuracy at temperature {READ_OUT}; margins 0.15 and 0.25 for the levels 1 and 0, 0.08 for the accuracy",
+        f"{stated.config.q.max_length} tokens; accuracy at temperature {READ_OUT}; margins 0.15 and 0.25 for the levels 1 and 0, 0.08 for the accuracy",
     )
 
 
-# --- the checks ----------------------------------------------------------------------------------
-
 CHECKS = (
-    Check(
-        claim="cycles/solutions",
-        rung="solver",
-        title="(a) Which values solve the Bellman equation, on all graphs.",
-        measure=_described,
-        statement=Description(),
-        mutations={
-            "values below R allowed": Description(at_least_r=False),
-            "values below M - 1 allowed": Description(at_least_m_less_one=False),
-            "values may rise along legal steps": Description(downward=False),
-            "cycles do not decide elsewhere": Description(cycles_decide=False),
-        },
-    ),
-    Check(
-        claim="cycles/least",
-        rung="solver",
-        title="(b), (c) R is the least solution, and the only one if G - i is acyclic.",
-        measure=_bounded,
-        statement=(Bound(at_least_reachability), Bound(equal_to_reachability, off_target_acyclic)),
-        mutations={
-            "at most 1": (Bound(at_most_one),),
-            "the only one on all graphs": (Bound(equal_to_reachability),),
-            "the only one where all reach the target": (Bound(equal_to_reachability, all_reach),),
-        },
-    ),
-    Check(
-        claim="cycles/unique",
-        rung="exhaustive",
-        title="(c) A constant on the cycles of G - i is a second solution; no target has one iff every cycle is Hamiltonian.",
-        measure=_unique,
-        statement=every_cycle_hamiltonian,
-        mutations={"iff acyclic": is_acyclic, "iff at most one cycle": one_cycle_at_most},
-    ),
-    Check(
-        claim="cycles/low",
-        rung="exhaustive",
-        title="(d) From starts below R the largest finite distance is enough; single updates in random order reach it too.",
-        measure=_low,
-        statement=Low(),
-        mutations={"one sweep less": Low(one_less), "up to 1 above R": Low(above=1)},
-        seeds=(32,),
-    ),
-    Check(
-        claim="cycles/basin",
-        rung="exhaustive",
-        title="(e) From which starts the sweeps reach R.",
-        measure=_basin,
-        statement=in_basin,
-        mutations={
-            "only from below R": below_reachability,
-            "low on cycles is enough": low_on_cycles,
-            "nothing may exceed a cycle's R": no_allowance,
-        },
-        seeds=(31,),
-    ),
-    Check(
-        claim="cycles/orders",
-        rung="exhaustive",
-        title="(e) Inside the basin single updates in random order reach A + R - 1.",
-        measure=_asynchronous,
-        statement=in_basin,
-        mutations={"from any start": anywhere, "low on cycles is enough": low_on_cycles},
-        seeds=(33,),
-    ),
-    Check(
-        claim="cycles/greedy",
-        rung="exhaustive",
-        title="Where V > 1 no greedy path arrives, and only there.",
-        measure=_greedy,
-        statement=above_one,
-        mutations={"from 1 on": from_one, "nowhere": negative},
-    ),
-    Check(
-        claim="cycles/discount",
-        rung="exhaustive",
-        title="With a discount the limit is gamma^(distance - 1), from any start.",
-        measure=_remedy,
-        statement=Limit(discounted, discount=GAMMA),
-        mutations={
-            "gamma^distance": Limit(one_discount_more, discount=GAMMA),
-            "without the discount": Limit(discounted),
-        },
-        seeds=(34,),
-    ),
-    Check(
-        claim="cycles/step-cost",
-        rung="exhaustive",
-        title="With a step cost the limit is max(1 - c distance, -c), from any start.",
-        measure=_remedy,
-        statement=Limit(costed, step_cost=COST),
-        mutations={"without the illegal jump": Limit(no_jump, step_cost=COST)},
-        seeds=(34,),
-    ),
-    Check(
-        claim="cycles/horizon",
-        rung="exhaustive",
-        title="With time in the table the value is 1 iff the target is in time, whatever the start.",
-        measure=_horizon,
-        statement=within,
-        mutations={"one step is lost": sooner, "time does not matter": in_the_end},
-    ),
-    Check(
-        claim="cycles/no-remedy",
-        rung="exhaustive",
-        title="Double Q-learning and a target network leave high values on cycles where they are.",
-        measure=_no_remedy,
-        statement=Stays(both, high),
-        mutations={
-            "they cure it": Stays(both, cured),
-            "with a discount": Stays(with_discount, high),
-        },
-        seeds=(35,),
-    ),
-    Check(
-        claim="cycles/walk",
-        rung="exhaustive",
-        title="At A + R - 1 the policy walks at random: return times on Blocksworld.",
-        measure=_return_time,
-        statement=moves_over_degree,
-        mutations={
-            "the number of states": number_of_states,
-            "edges counted once": edges_over_degree,
-        },
-    ),
-    Check(
-        claim="cycles/sampled",
-        rung="statistical",
-        title="The sampled trainer finds A + R - 1 on cyclic graphs from low starts.",
-        measure=_sampled,
-        statement=0.0,
-        mutations={"from high starts": 3.0},
-        seeds=SEEDS,
-    ),
-    Check(
-        claim="cycles/transformer",
-        rung="transformer",
-        title="From a low start the transformer finds the levels on the cyclic graph, and walks at random.",
-        measure=_transformer,
-        statement=Trained(),
-        mutations={
-            "SFT logits unscaled": Trained(HIGH),
-            "right values plan well": Trained(predicted=always_arrives),
-        },
-        seeds=(2,),
-    ),
-    NotApplicable(
-        "cycles/symbolic",
-        "symbolic",
-        "a maximum over entries, piecewise linear; the solver decides every case of it at once",
-    ),
-    NotApplicable(
-        "cycles/certified",
-        "certified",
-        "linear inequalities between rationals, decided exactly by the solver and exhaustive rungs",
+    _described,
+    _bounded,
+    _unique,
+    _low,
+    _basin,
+    _asynchronous,
+    _greedy,
+    _discount,
+    _step_cost,
+    _horizon,
+    _no_remedy,
+    _return_time,
+    _sampled,
+    _transformer,
+    *inapplicable(
+        "cycles",
+        symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",
+        certified="linear inequalities between rationals, decided exactly by the solver and exhaustive rungs",
     ),
 )
