@@ -1,4 +1,4 @@
-"""The equation of Theorem 4.4, solved in two ways: by iterating it, and by following the expected update.
+"""The equation of Theorem 4.4, the expected update that it makes vanish, and two ways to solve it.
 
 ``q(i, j)[k]`` is proportional to ``q_base(i, j)[k] exp(p_k / lambda)``, with ``p_k`` under q itself.
 """
@@ -20,6 +20,45 @@ def per_visit(adjacency, policy, source: int, target: int, horizon: int) -> dict
     return {
         j: [e / every if every else 0 * e for e in earned] for j, (_, every, earned) in rows.items()
     }
+
+
+def expected_update(adjacency, policy, log_ratio, problem, horizon, kl_weight, later=None):
+    """Expected ascent direction of every row, by enumerating all episodes.
+
+    Each step earns ``R(u) - lambda L(j, k)``, plus ``later(path, m)`` if given; its
+    score is ``e_k - q``.
+    """
+    source, target = problem
+    n = len(policy)
+    update = {j: [0 * kl_weight] * n for j in range(n) if j != target}
+    for path in exact.episodes(n, source, target, horizon):
+        probability = exact.path_probability(policy, path, target)
+        reward = int(exact.is_correct(adjacency, path, target))
+        for m, (j, taken) in enumerate(itertools.pairwise(path)):
+            weight = reward - kl_weight * log_ratio[j][taken]
+            if later:
+                weight += later(path, m)
+            row = policy[target][j]
+            for k in range(n):
+                update[j][k] += probability * weight * (int(k == taken) - row[k])
+    return update
+
+
+def whole_update(adjacency, policy, log_ratio, problem, horizon, kl_weight) -> dict[int, list]:
+    """Gradient of the whole-sequence objective ``E[R] - lambda E[log q(u) / b(u)]``, score by score."""
+    source, target = problem
+    n = len(policy)
+    whole = {j: [0 * kl_weight] * n for j in range(n) if j != target}
+    for path in exact.episodes(n, source, target, horizon):
+        steps = list(itertools.pairwise(path))
+        weight = int(exact.is_correct(adjacency, path, target)) - kl_weight * sum(
+            log_ratio[j][k] for j, k in steps
+        )
+        probability = exact.path_probability(policy, path, target)
+        for j, taken in steps:
+            for k in range(n):
+                whole[j][k] += probability * weight * (int(k == taken) - policy[target][j][k])
+    return whole
 
 
 def solve(

@@ -25,13 +25,12 @@ import functools
 import itertools
 import math
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 import torch
-from flint import arb, fmpq
+from flint import fmpq
 
 from planlib import exact, metrics
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable, interval
@@ -52,6 +51,15 @@ from theorems.gaps import (
 )
 from theorems.hypotheses import Hypothesis
 from theorems.mechanisms import RIGHT, WRONG, both, mechanisms, noise_alone, selection_alone
+from theorems.one_update import (
+    ETA,
+    ball_row,
+    expected_increase,
+    leading_order,
+    outcomes,
+    powers,
+    row,
+)
 from theorems.perfect_rows import row_signs
 from theorems.small_graphs import as_float
 from theorems.stored_runs import STAGES
@@ -63,31 +71,10 @@ claim = claims("4.3")
 # --- symbolic: the two steps of the proof, and the leading term --------------------------------
 
 
-def outcomes(policy, batch: int) -> Iterator[tuple[object, list]]:
-    """Every batch of samples of one row: its probability, and the sum of ``e_k - pi`` over it.
-
-    ``policy`` may hold symbols, balls or numbers.
-    """
-    for counts in itertools.product(range(batch + 1), repeat=len(policy)):
-        if sum(counts) == batch:
-            orders = math.factorial(batch) // math.prod(map(math.factorial, counts))
-            chance = math.prod((p**x for p, x in zip(policy, counts, strict=True)), start=orders)
-            yield chance, [x - batch * p for p, x in zip(policy, counts, strict=True)]
-
-
-ETA = sp.Symbol("eta", positive=True)
-
-
-def _row(c: int) -> tuple[tuple, list]:
-    """Positive weights ``e^f`` of one row as symbols, and its policy."""
-    weights = sp.symbols(f"w0:{c}", positive=True)
-    return weights, [w / sum(weights) for w in weights]
-
-
 @functools.cache
 def mean_changes_vanish(c: int, batch: int, martingale: str) -> list[bool]:
     """Of each of ``c`` choices, whether its logit (or probability, to second order) stays on average."""
-    weights, policy = _row(c)
+    weights, policy = row(c)
     change = [sp.Integer(0)] * c
     for chance, moves in outcomes(policy, batch):
         moves = [ETA / batch * m for m in moves]
@@ -174,22 +161,6 @@ def gini(s2, s3, batch):
     return (1 - s2) / (2 * batch)
 
 
-@functools.cache
-def leading_order(c: int, batch: int, weight=1):
-    """The exact mean rise over ``eta^2`` as ``eta -> 0``, each sample's step times ``weight``."""
-    _, policy = _row(c)
-    second = sp.Integer(0)
-    for chance, moves in outcomes(policy, batch):
-        new = sum(p * sp.exp(weight * ETA / batch * m) for p, m in zip(policy, moves, strict=True))
-        second += chance * sp.diff(sp.log(new), ETA, 2).subs(ETA, 0)
-    return second / 2
-
-
-def _powers(c: int) -> list:
-    """``sum pi^2`` and ``sum pi^3`` of a row of symbols."""
-    return [sum(p**e for p in _row(c)[1]) for e in (2, 3)]
-
-
 @claim(
     "leading",
     "symbolic",
@@ -204,7 +175,7 @@ def _leading(stated, size: str) -> Finding:
     """The mean rise is eta^2 / 2B (S2 - 2 S3 + S2^2) to leading order."""
     tally = Tally("identities", failed="with a residual")
     for c, batch in ((2, 1), (2, 2), (3, 1), (3, 2)):
-        tally.add("identities", is_zero(leading_order(c, batch) - stated(*_powers(c), batch)))
+        tally.add("identities", is_zero(leading_order(c, batch) - stated(*powers(c), batch)))
     return tally.finding(
         "second derivative of the exact mean at eta = 0; 2 and 3 choices, batches of 1 and 2, logits free"
     )
@@ -256,7 +227,7 @@ def _baseline(factor, size: str) -> Finding:
     tally = Tally("residuals", failed="not 0")
     for c in (2, 3):
         rise = leading_order(c, 1, r + p - b)
-        tally.add("residuals", is_zero(rise - factor(r, p, b) * leading_term(*_powers(c), 1)))
+        tally.add("residuals", is_zero(rise - factor(r, p, b) * leading_term(*powers(c), 1)))
     return tally.finding(
         "2 and 3 choices, batches of one, leading order in eta; logits, r, p and b free"
     )
@@ -418,7 +389,7 @@ def _rows_for_balls(size: str) -> list[tuple[list[float], float, int]]:
 def _certified(gap, size: str) -> Finding:
     """The exact mean rise is positive, near deterministic and near uniform rows included."""
     rows = _rows_for_balls(size)
-    failures, undecided, precision = signs_of_balls(lambda row: gap(_ball_row(*row)), rows, 8192)
+    failures, undecided, precision = signs_of_balls(lambda row: gap(ball_row(*row)), rows, 8192)
     return decide(
         False if failures else None if undecided else True,
         f"{len(rows)} rows, {failures} failures, {undecided} undecided",
@@ -427,42 +398,9 @@ def _certified(gap, size: str) -> Finding:
     )
 
 
-def _ball_row(logits: list[float], eta: float, batch: int) -> dict[str, object]:
-    c = len(logits)
-
-    def softmax(f):
-        weights = [x.exp() for x in f]
-        total = sum(weights, arb(0))
-        return [w / total for w in weights]
-
-    f = [arb(x) for x in logits]
-    policy = softmax(f)
-    return {
-        "policy": policy,
-        "outcomes": [
-            (chance, softmax([a + arb(eta) / batch * m for a, m in zip(f, moves, strict=True)]))
-            for chance, moves in outcomes(policy, batch)
-        ],
-        "eta": arb(eta),
-        "batch": batch,
-        "favourite": max(range(c), key=logits.__getitem__),
-        "divergence": lambda pi: -sum((p.log() for p in pi), arb(0)) / c - arb(c).log(),
-        "entropy": lambda pi: -sum((p * p.log() for p in pi), arb(0)),
-    }
-
-
 # --- statistical: orders, fans, exits ----------------------------------------------------------
 
 SLOPE_MARGIN = 0.1  # on both slopes; set before the runs
-
-
-def expected_increase(policy: np.ndarray, eta: float, batch: int) -> float:
-    """Exact ``E[KL'] - KL`` of one row that every sample visits once, by enumeration."""
-    # The change of the logits sums to 0, so the divergence moves with log-sum-exp alone.
-    return sum(
-        chance * math.log(policy @ np.exp(eta / batch * np.array(moves)))
-        for chance, moves in outcomes(policy, batch)
-    )
 
 
 @claim(

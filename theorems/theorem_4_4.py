@@ -51,7 +51,7 @@ from theorems.gaps import (
     update_gaps,
 )
 from theorems.hypotheses import Hypothesis
-from theorems.kl_equation import Enumerated, per_visit, solve
+from theorems.kl_equation import Enumerated, expected_update, per_visit, solve, whole_update
 from theorems.small_graphs import digraph_classes, is_acyclic, problems, rational_policy
 from theorems.stored_runs import STAGES
 from theorems.symbols import is_zero
@@ -137,28 +137,6 @@ READINGS = {
 }
 
 
-def expected_update(adjacency, policy, log_ratio, problem, horizon, kl_weight, later=None):
-    """Expected ascent direction of every row, by enumerating all episodes.
-
-    Each step earns ``R(u) - lambda L(j, k)``, plus ``later(path, m)`` if given; its
-    score is ``e_k - q``.
-    """
-    source, target = problem
-    n = len(policy)
-    update = {j: [0 * kl_weight] * n for j in range(n) if j != target}
-    for path in exact.episodes(n, source, target, horizon):
-        probability = exact.path_probability(policy, path, target)
-        reward = int(exact.is_correct(adjacency, path, target))
-        for m, (j, taken) in enumerate(itertools.pairwise(path)):
-            weight = reward - kl_weight * log_ratio[j][taken]
-            if later:
-                weight += later(path, m)
-            row = policy[target][j]
-            for k in range(n):
-                update[j][k] += probability * weight * (int(k == taken) - row[k])
-    return update
-
-
 GRAPHS = tuple(g for n in (2, 3) for g in digraph_classes(n) if problems(g))
 
 
@@ -231,23 +209,6 @@ def next_row_alone(adjacency, policy, log_ratio, target, horizon):
         return sum(x * y for x, y in zip(policy[target][k], log_ratio[k], strict=True))
 
     return later
-
-
-def whole_update(adjacency, policy, log_ratio, problem, horizon, kl_weight) -> dict[int, list]:
-    """Gradient of the whole-sequence objective ``E[R] - lambda E[log q(u) / b(u)]``, score by score."""
-    source, target = problem
-    n = len(policy)
-    whole = {j: [fmpq(0)] * n for j in range(n) if j != target}
-    for path in exact.episodes(n, source, target, horizon):
-        steps = list(itertools.pairwise(path))
-        weight = int(exact.is_correct(adjacency, path, target)) - kl_weight * sum(
-            log_ratio[j][k] for j, k in steps
-        )
-        probability = exact.path_probability(policy, path, target)
-        for j, taken in steps:
-            for k in range(n):
-                whole[j][k] += probability * weight * (int(k == taken) - policy[target][j][k])
-    return whole
 
 
 @claim(

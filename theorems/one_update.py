@@ -1,0 +1,81 @@
+"""One update of one row from every batch that it may see: in symbols, in balls, in numbers."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import sympy as sp
+from flint import arb
+
+ETA = sp.Symbol("eta", positive=True)
+
+
+def outcomes(policy, batch: int) -> Iterator[tuple[object, list]]:
+    """Every batch of samples of one row: its probability, and the sum of ``e_k - pi`` over it.
+
+    ``policy`` may hold symbols, balls or numbers.
+    """
+    for counts in itertools.product(range(batch + 1), repeat=len(policy)):
+        if sum(counts) == batch:
+            orders = math.factorial(batch) // math.prod(map(math.factorial, counts))
+            chance = math.prod((p**x for p, x in zip(policy, counts, strict=True)), start=orders)
+            yield chance, [x - batch * p for p, x in zip(policy, counts, strict=True)]
+
+
+def row(c: int) -> tuple[tuple, list]:
+    """Positive weights ``e^f`` of one row as symbols, and its policy."""
+    weights = sp.symbols(f"w0:{c}", positive=True)
+    return weights, [w / sum(weights) for w in weights]
+
+
+@functools.cache
+def leading_order(c: int, batch: int, weight=1):
+    """The exact mean rise over ``eta^2`` as ``eta -> 0``, each sample's step times ``weight``."""
+    _, policy = row(c)
+    second = sp.Integer(0)
+    for chance, moves in outcomes(policy, batch):
+        new = sum(p * sp.exp(weight * ETA / batch * m) for p, m in zip(policy, moves, strict=True))
+        second += chance * sp.diff(sp.log(new), ETA, 2).subs(ETA, 0)
+    return second / 2
+
+
+def powers(c: int) -> list:
+    """``sum pi^2`` and ``sum pi^3`` of a row of symbols."""
+    return [sum(p**e for p in row(c)[1]) for e in (2, 3)]
+
+
+def ball_row(logits: list[float], eta: float, batch: int) -> dict[str, object]:
+    c = len(logits)
+
+    def softmax(f):
+        weights = [x.exp() for x in f]
+        total = sum(weights, arb(0))
+        return [w / total for w in weights]
+
+    f = [arb(x) for x in logits]
+    policy = softmax(f)
+    return {
+        "policy": policy,
+        "outcomes": [
+            (chance, softmax([a + arb(eta) / batch * m for a, m in zip(f, moves, strict=True)]))
+            for chance, moves in outcomes(policy, batch)
+        ],
+        "eta": arb(eta),
+        "batch": batch,
+        "favourite": max(range(c), key=logits.__getitem__),
+        "divergence": lambda pi: -sum((p.log() for p in pi), arb(0)) / c - arb(c).log(),
+        "entropy": lambda pi: -sum((p * p.log() for p in pi), arb(0)),
+    }
+
+
+def expected_increase(policy: np.ndarray, eta: float, batch: int) -> float:
+    """Exact ``E[KL'] - KL`` of one row that every sample visits once, by enumeration."""
+    # The change of the logits sums to 0, so the divergence moves with log-sum-exp alone.
+    return sum(
+        chance * math.log(policy @ np.exp(eta / batch * np.array(moves)))
+        for chance, moves in outcomes(policy, batch)
+    )
