@@ -12,6 +12,7 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
+from theorems import remedies, sweeps, walks
 from theorems.gaps import draw_first, update_gaps
 from theorems.small_graphs import digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
@@ -168,26 +169,29 @@ def test_every_isomorphism_class_once():
 
 
 def test_fast_sweeps_and_arrivals_agree_with_exact():
-    """The bulk code of the chapter on cycles against `exact`, on a graph with cycles."""
-    cycles = theorems.module("cycles")
+    """The bulk code of the chapter on cycles against `exact`, on a graph with walks."""
     graph = erdos_renyi(5, 0.4, acyclic=False, seed=3)
     rows, rng = graph.adjacency.astype(int).tolist(), np.random.default_rng(0)
     starts = rng.integers(-2, 6, (20, 5))
-    for target in range(5):
-        starts[:, target] = 0
-        ends = cycles.sweep_halves(np.array(rows), starts, target, 3)
-        for start, end in zip(starts, ends, strict=True):
-            values = [Fraction(int(x), 2) for x in start]
+    for discount, step_cost in ((1, 0), (Fraction(1, 2), 0), (1, Fraction(1, 4))):
+        how = {"discount": float(discount), "step_cost": float(step_cost)}
+        for target in range(5):
+            starts[:, target] = 0
+            ends = starts / 2  # halves and quarters are exact in floats
             for _ in range(3):
-                values = cycles.sweep(rows, values, target)
-                values[target] = 0
-            assert [2 * v for v in values] == end.tolist()
-    values, sweeps = cycles.settle(graph.adjacency, np.zeros((5, 5)))
+                ends = sweeps.sweep_values(graph.adjacency, ends, [target] * len(ends), **how)
+            for start, end in zip(starts, ends, strict=True):
+                values = [Fraction(int(x), 2) for x in start]
+                for _ in range(3):
+                    values = sweeps.sweep(rows, values, target, discount, step_cost)
+                    values[target] = 0
+                assert values == end.tolist()
+    values, count = walks.settle(graph.adjacency, np.zeros((5, 5)))
     goal = graph.reachability & ~np.eye(5, dtype=bool)
-    assert (values == goal).all() and sweeps > 0
+    assert (values == goal).all() and count > 0
     policy = rng.dirichlet(np.ones(5), (5, 5))  # (target, current, next)
-    came = cycles.arrivals(graph.adjacency, policy, 6)
-    forward = cycles.arrivals(graph.adjacency, lambda left: policy, 6)
+    came = walks.arrivals(graph.adjacency, policy, 6)
+    forward = walks.arrivals(graph.adjacency, lambda left: policy, 6)
     assert came == pytest.approx(forward, abs=1e-14)
     for target in range(5):
         by_time = exact.success_probabilities(rows, policy.tolist(), target, 6)
@@ -197,11 +201,10 @@ def test_fast_sweeps_and_arrivals_agree_with_exact():
 
 
 def test_a_cold_value_policy_walks_feasibly_or_with_a_discount_shortest_paths():
-    cycles = theorems.module("cycles")
     graph = erdos_renyi(6, 0.4, acyclic=False, seed=3)
     rows = graph.adjacency.astype(int).tolist()
-    walk = cycles.value_policy(graph, 0.001)
-    short = cycles.value_policy(graph, 0.001, discount=0.9)
+    walk = walks.value_policy(graph, 0.001)
+    short = walks.value_policy(graph, 0.001, discount=0.9)
     longer = 0
     for target in range(6):
         away = exact.distances(rows, target)
@@ -214,8 +217,37 @@ def test_a_cold_value_policy_walks_feasibly_or_with_a_discount_shortest_paths():
             assert short[target, node, nearest] == pytest.approx(1 / len(nearest))
             longer += len(feasible) - len(nearest)
     assert longer  # the two policies differ
-    assert cycles.walk_accuracy(graph, 12, 0.001, 0.9) == pytest.approx(1)
-    assert cycles.walk_accuracy(graph, 12, 0.001) < 0.99
+    assert walks.walk_accuracy(graph, 12, 0.001, 0.9) == pytest.approx(1)
+    assert walks.walk_accuracy(graph, 12, 0.001) < 0.99
+
+
+def test_each_remedy_on_a_graph_does_what_its_exact_form_does():
+    """The figure of remedies: floats, all targets at once, against one table in rationals."""
+    graph = erdos_renyi(5, 0.4, acyclic=False, seed=3)
+    a = graph.adjacency.astype(float)
+    rng = np.random.default_rng(1)
+    first, second = rng.integers(4, 9, (2, 5, 5)) / 2.0  # values (target, node)
+    for x in (first, second):
+        np.fill_diagonal(x, 0)
+    fast = remedies.double_tables(a, first, second, rounds=1)
+    for target in range(5):
+        pair = [
+            [[Fraction(x) for x in row] for row in sweeps.action_values(a, v)[target].tolist()]
+            for v in (first, second)
+        ]
+        # A table's best step, valued by the other table.
+        wanted = [
+            pair[1][j][max(range(5), key=pair[0][j].__getitem__)] if j != target else 0
+            for j in range(5)
+        ]
+        assert fast[target].tolist() == wanted
+    slow = remedies.average_network(a, first, rounds=1)
+    assert slow == pytest.approx(0.9 * first + 0.1 * sweeps.sweep_values(a, first))
+    found = remedies.remedied(graph, limit=12)
+    assert found["discount 0.9"][0] == pytest.approx(found["horizon 12"][0])  # both always arrive
+    assert found["discount 0.9"][1] <= found["zeros"][1]  # and shortest paths cost diversity
+    assert found["optimistic start"][0] < found["zeros"][0]
+    assert found["double Q"] == pytest.approx(found["optimistic start"], nan_ok=True)
 
 
 def test_semi_gradient_is_the_trainers():

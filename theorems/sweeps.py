@@ -25,6 +25,45 @@ def swept(adjacency, table, target: int, count: int, process: bool = True, forgo
     return table
 
 
+def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
+    """One synchronous sweep of (*), by :func:`planlib.exact.bellman`: ``(n,)`` to ``(n,)``."""
+    n = len(adjacency)
+    rows = [[v] * n for v in values]
+    return [max(row) for row in exact.bellman(adjacency, rows, target, discount, step_cost)]
+
+
+def action_values(adjacency, values, targets=None, discount=1.0, step_cost=0.0) -> np.ndarray:
+    """Values of all steps, by ``A[j, k] - 1 + [k = i] or V(k)``, many tables at once, in floats.
+
+    Parameters
+    ----------
+    adjacency
+        Shape ``(n, n)``.
+    values
+        Values of the nodes, shape ``(m, n)``.
+    targets
+        The target of each, shape ``(m,)``; ``0 .. n-1`` if not given.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape ``(m, n, n)``: table, current, next.
+    """
+    worth = discount * np.asarray(values, dtype=float)  # (m, n)
+    worth[np.arange(len(worth)), np.arange(len(worth)) if targets is None else targets] = 1.0
+    return adjacency[None] - 1.0 - step_cost + worth[:, None]
+
+
+def sweep_values(adjacency, values, targets=None, discount=1.0, step_cost=0.0) -> np.ndarray:
+    """Sweep many tables of values at once: ``(m, n)`` to ``(m, n)``, 0 at each target.
+
+    What :func:`sweep` does in exact numbers; arguments as for :func:`action_values`.
+    """
+    new = action_values(adjacency, values, targets, discount, step_cost).max(-1)
+    new[np.arange(len(new)), np.arange(len(new)) if targets is None else targets] = 0.0
+    return new
+
+
 def structure_error(adjacency, table, target: int) -> float:
     """Largest distance of a table from ``A + R - 1``, its row of the target left out."""
     goal = exact.structure(adjacency, target)

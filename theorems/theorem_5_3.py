@@ -41,7 +41,7 @@ from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import digraph_classes
 from theorems.solving import adjacency_of, closure, holds, rational
 from theorems.stored_runs import CHECKED_RUN, OUTCOME, PROCESS
-from theorems.sweeps import largest_error
+from theorems.sweeps import action_values, largest_error
 
 claim = claims("5.3")
 
@@ -276,9 +276,7 @@ def semi_gradient(adjacency, wm, wv, rate: float, covered=None) -> tuple[np.ndar
     n = len(adjacency)
     mask = ~np.eye(n, dtype=bool) if covered is None else covered
     f = wm[None] + wv[:, None]  # (i, j, k)
-    worth = f.max(-1)  # (i, k): the value of standing at k
-    np.fill_diagonal(worth, 1.0)  # the target itself: worth 1, without bootstrap
-    error = (f - (adjacency[None] - 1 + worth[:, None])) * mask[..., None]  # (i, j, k)
+    error = (f - action_values(adjacency, f.max(-1))) * mask[..., None]  # (i, j, k)
     return wm - rate * error.sum(0), wv - rate * error.sum(1)
 
 

@@ -46,67 +46,29 @@ from planlib.models import TabularModel
 from planlib.studies import CYCLIC, Q, RunConfig, with_cycles
 from planlib.study import READ_OUT, load_run
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.basins import (
+    RANDOM_GRAPHS,
+    anywhere,
+    below_reachability,
+    constant_on_cycles,
+    graphs_of,
+    in_basin,
+    low_on_cycles,
+    no_allowance,
+    one_by_one,
+    swept_starts,
+)
 from theorems.hypotheses import Hypothesis
-from theorems.small_graphs import as_float, digraph_classes, is_acyclic
-from theorems.solving import adjacency_of, closure, holds, rational
-from theorems.sweeps import largest_error, structure_error, swept
-
-
-def sweep(adjacency, values, target: int, discount=1, step_cost=0) -> list:
-    """One synchronous sweep of (*), by :func:`planlib.exact.bellman`: ``(n,)`` to ``(n,)``."""
-    n = len(adjacency)
-    rows = [[v] * n for v in values]
-    return [max(row) for row in exact.bellman(adjacency, rows, target, discount, step_cost)]
-
+from theorems.remedies import REMEDIES
+from theorems.small_graphs import as_float, is_acyclic
+from theorems.solving import holds
+from theorems.sweeps import largest_error, structure_error, sweep, swept
+from theorems.unknown_graphs import Unknown, fixed_point, is_max, read_model, solves, unknown
+from theorems.walks import uniform_rows, walk_accuracy
 
 claim = claims("cycles")
 
 # --- (a), (b): solver, all graphs and all real values at once ----------------------------------
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """A graph, its relations in ``G - i`` and values, all unknown to the solver; the target is last."""
-
-    n: int
-    edge: dict  # (j, k) -> Bool
-    r: list  # 0 or 1, as reals
-    lead: dict  # (j, k) -> Bool, off the target
-    cycle: list  # Bool
-    v: list
-
-    @property
-    def others(self) -> range:
-        """The nodes that are not the target."""
-        return range(self.n - 1)
-
-
-def _unknown(n: int) -> Unknown:
-    others, target = range(n - 1), n - 1
-    edge = {(j, k): z3.Bool(f"edge_{j}_{k}") for j in range(n) for k in range(n) if j != k}
-    lead = closure(edge, others)
-    reach = [z3.Or(*(z3.And(lead[j, k], edge[k, target]) for k in others)) for j in others]
-    cycle = [z3.Or(*(z3.And(edge[j, k], lead[k, j]) for k in others if k != j)) for j in others]
-    r = [z3.If(x, z3.RealVal(1), z3.RealVal(0)) for x in reach]
-    return Unknown(n, edge, r, lead, cycle, [z3.Real(f"V_{j}") for j in others])
-
-
-def _is_max(x, candidates) -> z3.BoolRef:
-    """``x`` is the largest of the candidates ``(present, value)``."""
-    above = (z3.Implies(present, x >= value) for present, value in candidates)
-    return z3.And(*above, z3.Or(*(z3.And(present, x == value) for present, value in candidates)))
-
-
-def _fixed(u: Unknown) -> z3.BoolRef:
-    """(*), as it stands."""
-    true, target = z3.BoolVal(True), u.n - 1
-    equations = []
-    for j in u.others:
-        candidates = [(true, z3.If(u.edge[j, target], z3.RealVal(1), z3.RealVal(0)))]
-        candidates += [(u.edge[j, k], u.v[k]) for k in u.others if k != j]
-        candidates += [(true, u.v[k] - 1) for k in u.others]
-        equations.append(_is_max(u.v[j], candidates))
-    return z3.And(*equations)
 
 
 @dataclass(frozen=True)
@@ -134,18 +96,8 @@ class Description:
             off = [(true, u.r[j]), (true, m - 1)]
             if self.cycles_decide:
                 off += [(z3.And(u.cycle[k], u.lead[j, k]), u.v[k]) for k in u.others if k != j]
-            parts.append(z3.If(u.cycle[j], z3.And(*on), _is_max(u.v[j], off)))
+            parts.append(z3.If(u.cycle[j], z3.And(*on), is_max(u.v[j], off)))
         return z3.And(*parts)
-
-
-def _model(u: Unknown, model):
-    """Read a graph and values out of the solver's model, as exact rationals."""
-    return adjacency_of(model, u.edge, u.n), [rational(model, x) for x in u.v]
-
-
-def solves(adjacency, values, target: int) -> bool:
-    """Whether ``values`` (off the target) solve (*), in exact numbers."""
-    return sweep(adjacency, [*values, 0], target)[:-1] == list(values)
 
 
 @claim(
@@ -164,17 +116,17 @@ def _described(stated: Description, size: str) -> Finding:
     largest = 5 if size == "small" else 6
     tally, first = Tally("questions", failed="refuted", undecided="undecided"), ""
     for n in range(2, largest + 1):
-        u, m = _unknown(n), z3.Real("M")
-        fixed, described = _fixed(u), stated(u, m)
+        u, m = unknown(n), z3.Real("M")
+        fixed, described = fixed_point(u), stated(u, m)
         # M is a function of the values: name it, then ask for a difference in either direction.
         candidates = [(z3.BoolVal(True), x) for x in u.r] + list(zip(u.cycle, u.v, strict=True))
         solver = z3.Solver()
         solver.set("timeout", 240_000)
-        solver.add(_is_max(m, candidates), fixed != described)
+        solver.add(is_max(m, candidates), fixed != described)
         found = solver.check()
         tally.add("questions", holds(found))
         if found == z3.sat:
-            rows, values = _model(u, solver.model())
+            rows, values = read_model(u, solver.model())
             # The counterexample again, by code that knows nothing of the solver.
             fixed = z3.is_true(solver.model().eval(fixed, True))
             assert solves(rows, values, n - 1) == fixed
@@ -235,16 +187,16 @@ def _bounded(claims: tuple[Bound, ...], size: str) -> Finding:
     largest = 4 if size == "small" else 6
     tally, refuted = Tally("questions", failed="refuted", undecided="undecided"), []
     for n, stated in itertools.product(range(2, largest + 1), claims):
-        u = _unknown(n)
+        u = unknown(n)
         solver = z3.Solver()
         solver.set("timeout", 240_000)
-        solver.add(_fixed(u), z3.Not(stated.holds(u)))
+        solver.add(fixed_point(u), z3.Not(stated.holds(u)))
         if stated.given:
             solver.add(stated.given(u))
         found = solver.check()
         tally.add("questions", holds(found))
         if found == z3.sat:
-            rows, values = _model(u, solver.model())
+            rows, values = read_model(u, solver.model())
             assert solves(rows, values, n - 1)
             refuted.append(n)
     return tally.finding(
@@ -270,23 +222,6 @@ def one_cycle_at_most(adjacency) -> bool:
     return len(list(nx.simple_cycles(graph))) <= 1
 
 
-def constant_on_cycles(adjacency, target: int, height) -> list:
-    """The solution of (a) that is ``height >= 1`` on every cycle of ``G - i``: shape ``(n,)``."""
-    n, alive = len(adjacency), exact.reaches(adjacency, target)
-    lead, cycle = exact.leads(adjacency, target), exact.on_cycle(adjacency, target)
-    leads_to_one = [any(lead[j][c] and cycle[c] for c in range(n)) for j in range(n)]
-    top = height if any(cycle) else max(alive[j] for j in range(n) if j != target)
-    values = [
-        height if x else max(int(r), top - 1) for x, r in zip(leads_to_one, alive, strict=True)
-    ]
-    values[target] = 0
-    return values
-
-
-def _graphs(size: str):
-    return (g for n in range(2, 4 if size == "small" else 5) for g in digraph_classes(n))
-
-
 @claim(
     "unique",
     "exhaustive",
@@ -296,7 +231,7 @@ def _graphs(size: str):
 def _unique(stated, size: str) -> Finding:
     """(c) A constant on the cycles of G - i is a second solution; no target has one iff every cycle is Hamiltonian."""
     tally = Tally("graphs")
-    for adjacency in _graphs(size):
+    for adjacency in graphs_of(size):
         n, unique, solved = len(adjacency), True, True
         for target in range(n):
             goal = [int(r) for r in exact.reaches(adjacency, target)]
@@ -316,54 +251,6 @@ def _unique(stated, size: str) -> Finding:
 # --- (d), (e): which starts find R --------------------------------------------------------------
 
 
-def in_basin(adjacency, start, target: int) -> bool:
-    """Part (e): ``V_0(e) <= r_c + [c does not lead to e]`` for c on cycles of G - i and all e."""
-    n, alive = len(adjacency), exact.reaches(adjacency, target)
-    lead, cycle = exact.leads(adjacency, target), exact.on_cycle(adjacency, target)
-    return all(
-        start[e] <= int(alive[c]) + (not lead[c][e])
-        for c in range(n)
-        for e in range(n)
-        if cycle[c] and e != target
-    )
-
-
-def below_reachability(adjacency, start, target):
-    """Mistake: it needs a start below R everywhere (enough, by (d), but not needed)."""
-    alive = exact.reaches(adjacency, target)
-    return all(start[e] <= alive[e] for e in range(len(adjacency)) if e != target)
-
-
-def low_on_cycles(adjacency, start, target):
-    """Mistake: it is enough that cycles start at or below R."""
-    alive, cycle = exact.reaches(adjacency, target), exact.on_cycle(adjacency, target)
-    return all(start[c] <= alive[c] for c in range(len(adjacency)) if cycle[c])
-
-
-def no_allowance(adjacency, start, target):
-    """Mistake: what a cycle cannot lead to counts as much as what it can."""
-    n, alive = len(adjacency), exact.reaches(adjacency, target)
-    cycle = exact.on_cycle(adjacency, target)
-    return all(
-        start[e] <= int(alive[c]) for c in range(n) for e in range(n) if cycle[c] and e != target
-    )
-
-
-HALVES = (-2, 0, 1, 2, 3, 4, 5)  # starting values -1, 0, 1/2, 1, 3/2, 2, 5/2, in halves
-
-
-def sweep_halves(adjacency: np.ndarray, starts: np.ndarray, target: int, sweeps: int) -> np.ndarray:
-    """Sweep many starts at once in integers, one unit a half: ``(m, n)`` to ``(m, n)``."""
-    others = [j for j in range(len(adjacency)) if j != target]
-    a = adjacency[np.ix_(others, others)]
-    onto, v = 2 * adjacency[others, target], starts[:, others]  # (n-1,), (m, n-1)
-    for _ in range(sweeps):
-        v = np.maximum(onto, (v[:, None, :] + 2 * a - 2).max(-1))
-    values = np.zeros_like(starts)
-    values[:, others] = v
-    return values
-
-
 @claim(
     "basin",
     "exhaustive",
@@ -377,48 +264,19 @@ def sweep_halves(adjacency: np.ndarray, starts: np.ndarray, target: int, sweeps:
 )
 def _basin(stated, size: str) -> Finding:
     """(e) From which starts the sweeps reach R."""
-    rng = random.Random(31)
-    tally = Tally("starts")
-    largest = 0
-    graphs = list(_graphs("full"))
-    extra = 0 if size == "small" else 150
-    for n in (5, 6, 7):  # beyond the classes: random graphs, sparse to dense
-        graphs += [
-            erdos_renyi(n, rng.uniform(0.1, 0.5), False, rng.randrange(10**6)).adjacency.astype(int)
-            for _ in range(extra)
-        ]
-    for adjacency in graphs:
-        matrix, n = np.array(adjacency), len(adjacency)
-        largest = max(largest, n)
-        # Targets of one class: on random graphs one is enough, nodes are alike.
-        for target in range(n) if n < 5 else (0,):
-            if n < 5:
-                grid = HALVES[1:5] if size == "small" else HALVES if n < 4 else (0, 1, 2, 3, 5)
-                values = itertools.product(grid, repeat=n - 1)
-                starts = [[*v[:target], 0, *v[target:]] for v in values]
-            else:
-                starts = [[0, *rng.choices(HALVES[1:5], k=n - 1)] for _ in range(200)]
-                # Near the boundary, where the stated decides: most starts low, one high.
-                starts += [
-                    [0, *(rng.choice(HALVES) if k == e else 0 for k in range(1, n))]
-                    for e in range(1, n)
-                    for _ in range(4)
-                ]
-            goal = 2 * np.array(exact.reaches(adjacency, target))
-            goal[target] = 0
-            # A value above its end falls by 1 within every n sweeps, or never.
-            ends = sweep_halves(matrix, np.array(starts), target, n * 5)
-            rows = matrix.tolist()
-            for start, end in zip(starts, ends, strict=True):
-                safe = stated(rows, [fmpq(x, 2) for x in start], target)
-                tally.add("starts", safe == bool((end == goal).all()))
+    found, graphs = swept_starts(size)
+    tally = Tally("graphs", "starts")
+    tally.add("graphs", count=graphs)
+    for rows, target, starts, reached in found:
+        for start, arrived in zip(starts, reached, strict=True):
+            tally.add("starts", stated(rows, [fmpq(x, 2) for x in start], target) == arrived)
     return tally.finding(
         "every digraph on up to 4 nodes (one a class), every target, starting values "
         + (
             "0 to 3/2 in halves"
             if size == "small"
             else "0, 1/2, 1, 3/2 and 5/2 (below 4 nodes -1 to 5/2 in halves); "
-            f"{3 * extra} random digraphs on 5 to 7 nodes, starts from -1 to 5/2"
+            f"{3 * RANDOM_GRAPHS} random digraphs on 5 to 7 nodes, starts from -1 to 5/2"
         )
         + "; exact integers",
     )
@@ -442,20 +300,6 @@ class Low:
     above: int = 0
 
 
-def one_by_one(adjacency, start, target: int, rounds: int, rng: random.Random) -> list[list]:
-    """Table after rounds of updates of single entries, each round in its own random order.
-
-    Rows start at the constants ``start``; an entry is updated as :func:`planlib.exact.bellman` would.
-    """
-    n = len(adjacency)
-    table = [[v] * n for v in start]
-    entries = [(j, k) for j in range(n) for k in range(n) if j != target]
-    for _ in range(rounds):
-        for j, k in rng.sample(entries, len(entries)):
-            table[j][k] = adjacency[j][k] - 1 + (1 if k == target else max(table[k]))
-    return table
-
-
 @claim(
     "low",
     "exhaustive",
@@ -467,7 +311,7 @@ def _low(stated: Low, size: str) -> Finding:
     """(d) From starts below R the largest finite distance is enough; single updates in random order reach it too."""
     rng = random.Random(32)
     tally = Tally("graphs", "starts")
-    for adjacency in _graphs(size):
+    for adjacency in graphs_of(size):
         tally.add("graphs")
         n = len(adjacency)
         for target, _ in itertools.product(range(n), range(20)):
@@ -494,11 +338,6 @@ def _low(stated: Low, size: str) -> Finding:
     )
 
 
-def anywhere(adjacency, start, target):
-    """Mistake: any start will do, as on acyclic graphs."""
-    return True
-
-
 @claim(
     "orders",
     "exhaustive",
@@ -510,7 +349,7 @@ def _asynchronous(stated, size: str) -> Finding:
     """(e) Inside the basin single updates in random order reach A + R - 1."""
     rng = random.Random(33)
     tally = Tally("graphs", "starts")
-    for adjacency in _graphs("full"):
+    for adjacency in graphs_of("full"):
         n = len(adjacency)
         if n < 3:
             continue
@@ -562,7 +401,7 @@ def arrives(adjacency, values, target: int) -> list[bool]:
 def _greedy(stated, size: str) -> Finding:
     """Where V > 1 no greedy path arrives, and only there."""
     tally = Tally("graphs", "starting nodes")
-    for adjacency in _graphs(size):
+    for adjacency in graphs_of(size):
         n = len(adjacency)
         tally.add("graphs")
         for target, height in itertools.product(range(n), (1, fmpq(3, 2), 2, 4)):
@@ -578,224 +417,7 @@ def _greedy(stated, size: str) -> Finding:
     )
 
 
-# --- remedies ------------------------------------------------------------------------------------
-
-GAMMA = fmpq(9, 10)
-COST = fmpq(1, 5)
-
-
-@dataclass(frozen=True)
-class Limit:
-    """A remedy and its limit: ``value(distance)``, distance None where the target is out of reach."""
-
-    value: Callable
-    discount: object = 1
-    step_cost: object = 0
-
-
-def discounted(d):
-    """Ours: ``gamma**(distance - 1)``, 0 out of reach."""
-    return 0 if d is None else GAMMA ** (d - 1)
-
-
-def one_discount_more(d):
-    """Mistake: the step onto the target is discounted as well."""
-    return 0 if d is None else GAMMA**d
-
-
-def no_jump(d):
-    """Mistake: whoever can reach the target walks there, however far."""
-    return -COST if d is None else 1 - COST * d
-
-
-def costed(d):
-    """Ours: ``max(1 - c distance, -c)``: far away, one illegal jump onto the target is cheaper."""
-    return max(-COST, -COST if d is None else 1 - COST * d)
-
-
-def _remedy(claim: Limit, size: str) -> Finding:
-    rng = random.Random(34)
-    graphs = cases = 0
-    worst = fmpq(0)
-    longest = [[int(k == j + 1) for k in range(9)] for j in range(9)]  # a path longer than 1 + 1/c
-    for adjacency in [*_graphs(size), longest]:
-        graphs += 1
-        n = len(adjacency)
-        for target in range(n):
-            distance = exact.distances(adjacency, target)
-            goal = [fmpq(claim.value(distance[j])) for j in range(n) if j != target]
-            for _ in range(2):
-                values = [fmpq(rng.randint(-9, 9), 3) for _ in range(n)]
-                for _ in range(60):
-                    values = sweep(adjacency, values, target, claim.discount, claim.step_cost)
-                cases += 1
-                found = [v for j, v in enumerate(values) if j != target]
-                worst = max(worst, *(abs(a - b) for a, b in zip(found, goal, strict=True)))
-    bound = 10 * as_float(GAMMA**60) if claim.step_cost == 0 else 0
-    return decide(
-        as_float(worst) <= bound,
-        f"{graphs} graphs, {cases:,} starts, largest distance from the limit {as_float(worst):.2g}",
-        f"every digraph on up to 4 nodes (3 when small; one a class) and a path of 9, every target, 2 random rational starts in "
-        f"[-3, 3], 60 sweeps; the bound is 10 gamma^60 = {10 * as_float(GAMMA**60):.2g} with discount 9/10, and 0 with step cost 1/5; exact",
-    )
-
-
-def double_q(adjacency, first, second, target: int):
-    """One sweep of double Q-learning: each table evaluates the other's best step."""
-    n = len(adjacency)
-
-    def side(choose, judge):
-        best = [judge[k][max(range(n), key=lambda a, k=k: choose[k][a])] for k in range(n)]
-        return [
-            list(choose[j])
-            if j == target
-            else [adjacency[j][k] - 1 + (1 if k == target else best[k]) for k in range(n)]
-            for j in range(n)
-        ]
-
-    return side(first, second), side(second, first)
-
-
-def lagged(adjacency, slow, target: int):
-    """One sweep with a target network: bootstrap from the moving average, then move it by a half."""
-    new = exact.bellman(adjacency, slow, target)
-    slow = [
-        [fmpq(a + b) / 2 for a, b in zip(x, y, strict=True)] for x, y in zip(new, slow, strict=True)
-    ]
-    return new, slow
-
-
-@dataclass(frozen=True)
-class Stays:
-    """What becomes of high values on cycles, under an algorithm: ``holds(largest on the cycles)``."""
-
-    run: Callable
-    holds: Callable
-
-
-def high(value) -> bool:
-    """Ours: values on cycles are still at least 2."""
-    return value >= 2
-
-
-def cured(value):
-    """Mistake: they have come down to true values, at most 1."""
-    return value <= 1
-
-
-def with_double_q(adjacency, first, second, target):
-    """Double Q-learning, 40 sweeps."""
-    for _ in range(40):
-        first, second = double_q(adjacency, first, second, target)
-    return first
-
-
-def with_target_network(adjacency, table, slow, target):
-    """A target network that moves by a half, 40 sweeps."""
-    for _ in range(40):
-        table, slow = lagged(adjacency, slow, target)
-    return table
-
-
-def both(adjacency, first, second, target):
-    """Entry by entry the lower of the two."""
-    ends = [rule(adjacency, first, second, target) for rule in (with_double_q, with_target_network)]
-    return [[min(pair) for pair in zip(*rows, strict=True)] for rows in zip(*ends, strict=True)]
-
-
-def with_discount(adjacency, table, other, target):
-    """A discount of 9/10, 40 sweeps: what does bring values down must be noticed."""
-    for _ in range(40):
-        table = exact.bellman(adjacency, table, target, GAMMA)
-    return table
-
-
-@claim(
-    "no-remedy",
-    "exhaustive",
-    Stays(both, high),
-    {
-        "they cure it": Stays(both, cured),
-        "with a discount": Stays(with_discount, high),
-    },
-    seeds=(35,),
-)
-def _no_remedy(stated: Stays, size: str) -> Finding:
-    """Double Q-learning and a target network leave high values on cycles where they are."""
-    rng = random.Random(35)
-    tally = Tally("graphs", "targets with a cycle off them")
-    for adjacency in _graphs(size):
-        n = len(adjacency)
-        tally.add("graphs")
-        for target in range(n):
-            cycle = exact.on_cycle(adjacency, target)
-            if not any(cycle):
-                continue
-            # Two different tables, so that neither is a fixed point: 2 and up to a quarter more.
-            tables = [
-                [[2 + fmpq(rng.randint(0, 9), 36) for _ in range(n)] for _ in range(n)]
-                for _ in "ab"
-            ]
-            for t in tables:
-                t[target] = [fmpq(0)] * n
-            ends = stated.run(adjacency, *tables, target)
-            tally.add(
-                "targets with a cycle off them",
-                all(stated.holds(max(ends[c])) for c in range(n) if cycle[c]),
-            )
-    return tally.finding(
-        f"every digraph on up to {n} nodes (one a class): two different random tables between 2 and 9/4 (both of double Q, or the model "
-        "and its average), values on the cycles of G - i after 40 sweeps; exact",
-    )
-
-
-def within(distance, h) -> bool:
-    """Ours: with h steps left V is 1 iff the target is at most h steps away."""
-    return distance is not None and distance <= h
-
-
-def sooner(distance, h):
-    """Mistake: one step is lost on the way."""
-    return distance is not None and distance < h
-
-
-def in_the_end(distance, h):
-    """Mistake: the number of steps left does not matter."""
-    return distance is not None
-
-
-@claim(
-    "horizon",
-    "exhaustive",
-    within,
-    {"one step is lost": sooner, "time does not matter": in_the_end},
-)
-def _horizon(stated, size: str) -> Finding:
-    """With time in the table the value is 1 iff the target is in time, whatever the start."""
-    tally = Tally("graphs", "values")
-    for adjacency in _graphs(size):
-        n = len(adjacency)
-        tally.add("graphs")
-        for target in range(n):
-            distance, values = exact.distances(adjacency, target), [0] * n  # no steps left: nothing
-            for h in range(1, n + 2):
-                values = sweep(adjacency, values, target)
-                for j in range(n):
-                    if j != target:
-                        tally.add("values", values[j] == int(stated(distance[j], h)))
-    return tally.finding(
-        f"every digraph on up to {n} nodes (one a class), every target and node, 1 to n + 1 steps left; backward induction, exact",
-    )
-
-
 # --- the tie at f*: expected lengths of the random walk ------------------------------------------
-
-
-def uniform_rows(adjacency, target: int) -> list[list]:
-    """The policy at ``f*``: uniform over ``C(i, j)``, one row a node, in exact rationals."""
-    alive = exact.reaches(adjacency, target)
-    correct = [[a and alive[k] for k, a in enumerate(row)] for row in adjacency]
-    return [[fmpq(int(c), sum(row)) if any(row) else fmpq(0) for c in row] for row in correct]
 
 
 def moves_over_degree(moves, degree, n):
@@ -879,27 +501,6 @@ def _sampled(start: float, size: str) -> Finding:
     )
 
 
-_discount = claim(
-    "discount",
-    "exhaustive",
-    Limit(discounted, discount=GAMMA),
-    {
-        "gamma^distance": Limit(one_discount_more, discount=GAMMA),
-        "without the discount": Limit(discounted),
-    },
-    seeds=(34,),
-    title="With a discount the limit is gamma^(distance - 1), from any start.",
-)(_remedy)
-
-_step_cost = claim(
-    "step-cost",
-    "exhaustive",
-    Limit(costed, step_cost=COST),
-    {"without the illegal jump": Limit(no_jump, step_cost=COST)},
-    seeds=(34,),
-    title="With a step cost the limit is max(1 - c distance, -c), from any start.",
-)(_remedy)
-
 # --- hypotheses ----------------------------------------------------------------------------------
 
 
@@ -935,108 +536,10 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 
-# --- many targets at once, in floats: what a policy at a fixed point does -------------------------
-
-
-def settle(adjacency: np.ndarray, values: np.ndarray, discount=1.0, step_cost=0.0, most=2000):
-    """Sweep (*) toward all targets at once until nothing changes.
-
-    Parameters
-    ----------
-    adjacency
-        Shape ``(n, n)``.
-    values
-        Starting values, shape ``(n, n)``: target, node.
-    most
-        Sweeps after which it gives up.
-
-    Returns
-    -------
-    tuple
-        Values ``(n, n)``, and the number of sweeps until they stood still (``most`` if never).
-    """
-    values = values.astype(float)
-    for sweeps in range(most):
-        new = action_values(adjacency, values, discount, step_cost).max(-1)  # (i, j)
-        np.fill_diagonal(new, 0.0)
-        if sweeps and np.abs(new - values).max() < 1e-12:
-            return values, sweeps
-        values = new
-    return values, most
-
-
-def action_values(adjacency, values, discount=1.0, step_cost=0.0) -> np.ndarray:
-    """Table ``f(i, j)[k]`` of values ``V(i, k)``, for all targets: shape ``(n, n, n)``."""
-    worth = discount * values  # (i, k)
-    np.fill_diagonal(worth, 1.0)
-    return adjacency[None] - 1.0 - step_cost + worth[:, None]
-
-
-def tied_greedy(table: np.ndarray) -> np.ndarray:
-    """Uniform over the best next nodes of each row: shape as ``table``."""
-    best = table > table.max(-1, keepdims=True) - 1e-9
-    return best / best.sum(-1, keepdims=True)
-
-
-def arrivals(adjacency, policy, steps: int) -> np.ndarray:
-    """Chance of a correct arrival at each step: shape ``(steps, n, n)``, step, target, source.
-
-    ``policy`` is ``(n, n, n)``, or a function of the number of steps left that returns it.
-    """
-    n = len(adjacency)
-    onto = (np.arange(n), slice(None), np.arange(n))  # the step onto each target
-    found = []
-    if callable(policy):  # forward from each source, since it changes with the time left
-        at = np.broadcast_to(np.eye(n), (n, n, n)).copy()  # (target, source, node)
-        for left in range(steps, 0, -1):
-            at = at @ (policy(left) * adjacency[None])
-            found.append(at[onto].copy())  # (target, source)
-            at[onto] = 0
-        return np.array(found)
-    inside = policy * adjacency[None]  # legal steps, (target, current, next)
-    now = inside[onto].copy()  # (target, current)
-    inside[onto] = 0
-    for _ in range(steps):  # backward: arrival after exactly one step more
-        found.append(now)
-        now = (inside @ now[..., None])[..., 0]
-    return np.array(found)
-
-
-def distances(adjacency: np.ndarray) -> np.ndarray:
-    """Steps to each target: shape ``(n, n)``, target, node; infinite where it cannot be reached."""
-    rows = adjacency.astype(int).tolist()
-    found = [exact.distances(rows, i) for i in range(len(rows))]
-    return np.array([[np.inf if d is None else d for d in row] for row in found])
-
-
 # --- transformer ---------------------------------------------------------------------------------
 
 LOW = with_cycles(CYCLIC, 2, Q.initial_scale)
 HIGH = with_cycles(CYCLIC, 2, 1.0)
-
-
-def value_policy(graph, temperature: float, discount: float = 1.0) -> np.ndarray:
-    """Sample the fixed point of Q-learning at ``temperature``: ``(n, n, n)`` target, node, next.
-
-    Undiscounted that is ``A + R - 1``, where all feasible steps tie; with a discount, the only one.
-    """
-    adjacency = graph.adjacency.astype(float)
-    values, _ = settle(adjacency, graph.reachability, discount)  # (i, j)
-    table = action_values(adjacency, values, discount)
-    weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
-    return weights / weights.sum(-1, keepdims=True)
-
-
-def walk_accuracy(graph, max_length: int, temperature: float, discount: float = 1.0) -> float:
-    """Chance that :func:`value_policy` arrives in time.
-
-    The mean over all problems; ``max_length`` tokens hold the prompt ``s t s``, the
-    steps and the end token.
-    """
-    policy = value_policy(graph, temperature, discount)
-    came = arrivals(graph.adjacency, policy, max_length - 4).sum(0)
-    targets, sources = np.nonzero(graph.reachability & ~np.eye(graph.n, dtype=bool))
-    return float(came[targets, sources].mean())
 
 
 @dataclass(frozen=True)
@@ -1084,10 +587,7 @@ CHECKS = (
     _basin,
     _asynchronous,
     _greedy,
-    _discount,
-    _step_cost,
-    _horizon,
-    _no_remedy,
+    *REMEDIES,
     _return_time,
     _sampled,
     _transformer,
