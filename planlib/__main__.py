@@ -140,7 +140,7 @@ def _verify(options: argparse.Namespace) -> int:
     chosen = [(name, theorems.checks(name, options.rung)) for name in names]  # before any work
     records: list[Record] = []
     for name, checks in chosen:
-        for reading in getattr(theorems.module(name), "LONG_READINGS", ()) if options.record else ():
+        for reading in theorems.long_readings(name) if options.record else ():
             reading.write()
         done = []
         for check in checks:

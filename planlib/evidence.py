@@ -17,7 +17,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -134,6 +134,9 @@ class Check:
         Wrong statements by name, each to be rejected.
     seeds
         Seeds of the random choices.
+    source
+        ``live``; ``stored`` where stored runs are evaluated, as on the transformers' rung
+        unless said otherwise; ``kept`` where the full size reads what was trained before.
     """
 
     claim: str
@@ -143,6 +146,7 @@ class Check:
     statement: object
     mutations: dict[str, object]
     seeds: tuple[int, ...] = ()
+    source: str = ""
 
     def __post_init__(self):
         if self.rung not in RUNGS:
@@ -151,16 +155,13 @@ class Check:
             raise InputError("title", "the claim in one sentence (the measure's docstring)", "none")
         if not self.mutations:
             raise InputError("mutations", "at least one negative control", "none")
+        if not self.source:
+            object.__setattr__(self, "source", "stored" if self.rung == "transformer" else "live")
 
     @property
     def theorem(self) -> str:
         """The theorem that the claim belongs to."""
         return self.claim.partition("/")[0]
-
-    @property
-    def source(self) -> str:
-        """``stored`` where stored runs are evaluated, as on the transformers' rung; else ``live``."""
-        return "stored" if self.rung == "transformer" else "live"
 
     @property
     def cell(self) -> str:
@@ -207,7 +208,25 @@ def _source(name: str, part: object) -> str:
         part = part.func
     if inspect.isfunction(part) or inspect.isclass(part):
         return inspect.getsource(part).rstrip()
-    return f"# {name}\n{part!r}"
+    return f"# {name}\n{_written(part)}"
+
+
+def _written(part: object) -> str:
+    """Write an object as one would in code: fields at their defaults left out, functions by name.
+
+    A setting that is added later, or where a function lies in memory, changes nothing.
+    """
+    if is_dataclass(part) and not isinstance(part, type):
+        new = [f for f in fields(part) if getattr(part, f.name) != _default(f)]
+        inside = (f"{f.name}={_written(getattr(part, f.name))}" for f in new)
+        return f"{type(part).__name__}({', '.join(inside)})"
+    if isinstance(part, tuple | list):
+        return f"({', '.join(map(_written, part))})"
+    return getattr(part, "__name__", None) or repr(part)
+
+
+def _default(field: Field) -> object:
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def claims(theorem: str) -> Callable[..., Callable[..., Check]]:
@@ -224,12 +243,13 @@ def claims(theorem: str) -> Callable[..., Callable[..., Check]]:
     What it decorates becomes the :class:`Check`; the docstring is the title.
     """
 
-    def claim(name, rung, statement, mutations, *, seeds=(), title="") -> Callable[..., Check]:
+    def claim(
+        name, rung, statement, mutations, *, seeds=(), title="", source=""
+    ) -> Callable[..., Check]:
         def declare(measure: Callable[[object, str], Finding]) -> Check:
             sentence = title or " ".join((measure.__doc__ or "").split())
-            return Check(
-                f"{theorem}/{name}", rung, sentence, measure, statement, mutations, tuple(seeds)
-            )
+            claimed = (f"{theorem}/{name}", rung, sentence, measure, statement, mutations)
+            return Check(*claimed, tuple(seeds), source)
 
         return declare
 

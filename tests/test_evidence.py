@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+import theorems
 from planlib import evidence
 from planlib.evidence import (
     Check,
@@ -132,6 +133,28 @@ def test_a_claim_is_declared_on_its_measure():
     assert (stored.title, stored.cell, stored.source) == ("Named.", "verdicts-figure9", "stored")
     with pytest.raises(InputError, match="title"):
         claim("silent", "solver", 9, {"too strong": 8})(lambda bound, size: at_most(bound, size))
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    bound: int = 9
+    rule: object = max
+    inner: object = None
+
+
+def test_code_shows_what_differs_from_the_defaults_and_no_address():
+    claimed = Settings(8, inner=(Settings(rule=at_most),))
+    declared = Check("0.1/s", "solver", "A toy.", at_most, claimed, {"wrong": Settings(7)})
+    code = declared.code()
+    assert "# statement\nSettings(bound=8, inner=(Settings(rule=at_most)))" in code
+    assert "# wrong\nSettings(bound=7)" in code and " at 0x" not in code
+
+
+def test_no_code_on_a_page_has_an_address_in_memory():
+    for theorem in theorems.ALL:
+        for check in theorems.checks(theorem):
+            if isinstance(check, Check):
+                assert " at 0x" not in check.code(), check.claim
 
 
 def test_inapplicable_rungs_keep_their_reasons():

@@ -90,3 +90,8 @@ def check(claim: str) -> Check | NotApplicable:
 def verify(theorem: str, rung: str | None = None, size: str = "full") -> list[Record]:
     """Run the checks of a theorem and return their records."""
     return [c.run(size) for c in checks(theorem, rung)]
+
+
+def long_readings(name: str) -> tuple:
+    """Return what the pages of a theorem or figure read for long, see :mod:`theorems.readings`."""
+    return getattr(module(name), "LONG_READINGS", ())

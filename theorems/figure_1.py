@@ -9,7 +9,11 @@ Source: Wang et al., arXiv 2509.22613, figure 1.
 from __future__ import annotations
 
 from planlib.studies import ACYCLIC, BLOCKSWORLD
+from theorems.assumption import LAYERS
 from theorems.comparing import FIRST, FREE, HELD, LAST, ON, Gap, Point, claims_on, everything
+
+# The page on Assumption 3.1 has no claims; what it reads for long is written with this figure's.
+LONG_READINGS = (LAYERS,)
 
 # Name on the page: method, and the moment of its curve.
 METHODS = {

@@ -38,20 +38,21 @@ def action_values(adjacency, values, targets=None, discount=1.0, step_cost=0.0) 
     Parameters
     ----------
     adjacency
-        Shape ``(n, n)``.
+        Shape ``(n, n)``, or ``(*batch, n, n)`` for as many graphs at once.
     values
-        Values of the nodes, shape ``(m, n)``.
+        Values of the nodes, shape ``(m, n)``, or ``(*batch, n, n)``: target, node.
     targets
         The target of each, shape ``(m,)``; ``0 .. n-1`` if not given.
 
     Returns
     -------
     numpy.ndarray
-        Shape ``(m, n, n)``: table, current, next.
+        Shape ``(m, n, n)``, or ``(*batch, n, n, n)``: table, current, next.
     """
-    worth = discount * np.asarray(values, dtype=float)  # (m, n)
-    worth[np.arange(len(worth)), np.arange(len(worth)) if targets is None else targets] = 1.0
-    return adjacency[None] - 1.0 - step_cost + worth[:, None]
+    worth = discount * np.asarray(values, dtype=float)  # (..., m, n)
+    tables = np.arange(worth.shape[-2])
+    worth[..., tables, tables if targets is None else targets] = 1.0
+    return adjacency[..., None, :, :] - 1.0 - step_cost + worth[..., :, None, :]
 
 
 def sweep_values(adjacency, values, targets=None, discount=1.0, step_cost=0.0) -> np.ndarray:
