@@ -21,6 +21,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 from tqdm import tqdm
 
@@ -128,9 +129,10 @@ def execute_all(paths: list[Path], folder: Path) -> Iterator[tuple[Path, float, 
                 )
                 sys.stdout.flush()
                 yield path, seconds, new
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        except CellExecutionError as error:
+            sys.exit(f"{path.stem}: a cell failed\n{error}")
+        finally:
+            pool.shutdown(cancel_futures=True)  # what has not begun does not begin
 
 
 def _minutes(seconds: float) -> str:
