@@ -6,6 +6,7 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
+from flint import fmpq
 
 import theorems
 from planlib import evidence, exact, losses, studies, study, task
@@ -14,7 +15,7 @@ from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from theorems import remedies, sweeps, walks
 from theorems.gaps import draw_first, update_gaps
-from theorems.small_graphs import digraph_classes, is_acyclic
+from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
 
 ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
@@ -224,25 +225,29 @@ def test_a_cold_value_policy_walks_feasibly_or_with_a_discount_shortest_paths():
 def test_each_remedy_on_a_graph_does_what_its_exact_form_does():
     """The figure of remedies: floats, all targets at once, against one table in rationals."""
     graph = erdos_renyi(5, 0.4, acyclic=False, seed=3)
-    a = graph.adjacency.astype(float)
+    rows, a = graph.adjacency.astype(int).tolist(), graph.adjacency.astype(float)
     rng = np.random.default_rng(1)
     first, second = rng.integers(4, 9, (2, 5, 5)) / 2.0  # values (target, node)
     for x in (first, second):
         np.fill_diagonal(x, 0)
-    fast = remedies.double_tables(a, first, second, rounds=1)
+    twice = remedies.double_tables(a, first, second, rounds=2)
+    slow = remedies.average_network(a, first, rounds=3, decay=0.5)
     for target in range(5):
-        pair = [
-            [[Fraction(x) for x in row] for row in sweeps.action_values(a, v)[target].tolist()]
-            for v in (first, second)
-        ]
-        # A table's best step, valued by the other table.
-        wanted = [
-            pair[1][j][max(range(5), key=pair[0][j].__getitem__)] if j != target else 0
-            for j in range(5)
-        ]
-        assert fast[target].tolist() == wanted
-    slow = remedies.average_network(a, first, rounds=1)
-    assert slow == pytest.approx(0.9 * first + 0.1 * sweeps.sweep_values(a, first))
+        tables = [sweeps.action_values(a, v)[target].tolist() for v in (first, second)]
+        exactly = [[[fmpq(round(2 * x), 2) for x in row] for row in table] for table in tables]
+        one, two = exactly
+        for _ in range(2):
+            one, two = remedies.double_q(rows, one, two, target)
+        lagging = exactly[0]
+        for _ in range(3):
+            _, lagging = remedies.lagged(rows, lagging, target)
+        for values, wanted in ((twice, one), (slow, lagging)):
+            table = sweeps.action_values(a, values)[target]
+            for j in range(5):
+                if j != target:
+                    assert table[j] == pytest.approx(
+                        [as_float(fmpq(x)) for x in wanted[j]], abs=1e-12
+                    )
     found = remedies.remedied(graph, limit=12)
     assert found["discount 0.9"][0] == pytest.approx(found["horizon 12"][0])  # both always arrive
     assert found["discount 0.9"][1] <= found["zeros"][1]  # and shortest paths cost diversity

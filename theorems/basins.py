@@ -35,10 +35,24 @@ def constant_on_cycles(adjacency, target: int, height) -> list:
     return values
 
 
+@functools.cache
+def _relations(adjacency: tuple, target: int) -> tuple[list, list, list]:
+    """What reaches the target, what leads to what off it, and what lies on a cycle off it."""
+    return (
+        exact.reaches(adjacency, target),
+        exact.leads(adjacency, target),
+        exact.on_cycle(adjacency, target),
+    )
+
+
+def relations(adjacency, target: int) -> tuple[list, list, list]:
+    """Reachability, "leads to" and cycles off the target, once for a graph and all its starts."""
+    return _relations(tuple(map(tuple, adjacency)), target)
+
+
 def in_basin(adjacency, start, target: int) -> bool:
     """Part (e): ``V_0(e) <= r_c + [c does not lead to e]`` for c on cycles of G - i and all e."""
-    n, alive = len(adjacency), exact.reaches(adjacency, target)
-    lead, cycle = exact.leads(adjacency, target), exact.on_cycle(adjacency, target)
+    n, (alive, lead, cycle) = len(adjacency), relations(adjacency, target)
     return all(
         start[e] <= int(alive[c]) + (not lead[c][e])
         for c in range(n)
@@ -49,20 +63,19 @@ def in_basin(adjacency, start, target: int) -> bool:
 
 def below_reachability(adjacency, start, target):
     """Mistake: it needs a start below R everywhere (enough, by (d), but not needed)."""
-    alive = exact.reaches(adjacency, target)
+    alive, _, _ = relations(adjacency, target)
     return all(start[e] <= alive[e] for e in range(len(adjacency)) if e != target)
 
 
 def low_on_cycles(adjacency, start, target):
     """Mistake: it is enough that cycles start at or below R."""
-    alive, cycle = exact.reaches(adjacency, target), exact.on_cycle(adjacency, target)
+    alive, _, cycle = relations(adjacency, target)
     return all(start[c] <= alive[c] for c in range(len(adjacency)) if cycle[c])
 
 
 def no_allowance(adjacency, start, target):
     """Mistake: what a cycle cannot lead to counts as much as what it can."""
-    n, alive = len(adjacency), exact.reaches(adjacency, target)
-    cycle = exact.on_cycle(adjacency, target)
+    n, (alive, _, cycle) = len(adjacency), relations(adjacency, target)
     return all(
         start[e] <= int(alive[c]) for c in range(n) for e in range(n) if cycle[c] and e != target
     )

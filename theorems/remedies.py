@@ -262,11 +262,13 @@ REMEDIES = (_discount, _step_cost, _horizon, _no_remedy)
 # --- the same on a whole graph, in floats: what the greedy policy at the end is worth -------------
 
 
-def average_network(adjacency: np.ndarray, values: np.ndarray, rounds: int = 400) -> np.ndarray:
-    """Sweep with a target network that keeps nine tenths of itself: values ``(n, n)``, target, node."""
+def average_network(
+    adjacency: np.ndarray, values: np.ndarray, rounds: int = 400, decay: float = 0.9
+) -> np.ndarray:
+    """Sweep with a target network that keeps ``decay`` of itself: values ``(n, n)``, target, node."""
     slow = values.copy()
     for _ in range(rounds):
-        slow = 0.9 * slow + 0.1 * sweep_values(adjacency, slow)
+        slow = decay * slow + (1 - decay) * sweep_values(adjacency, slow)
     return slow
 
 

@@ -279,7 +279,7 @@ def _basin(stated, size: str) -> Finding:
             else "0, 1/2, 1, 3/2 and 5/2 (below 4 nodes -1 to 5/2 in halves); "
             f"{3 * RANDOM_GRAPHS} random digraphs on 5 to 7 nodes, starts from -1 to 5/2"
         )
-        + "; exact integers",
+        + "; exact",
     )
 
 
