@@ -69,6 +69,11 @@ def test_exit_status(monkeypatch, capsys, true, wrong, status):
         (["train", "sft", "--steps"], "--steps"),
         (["train", "sft", "--discount", "0.9"], "--discount"),
         (["train", "sft", "--off-policy"], "--off-policy"),
+        (["train", "sft", "--kl-weight", "0.5"], "--kl-weight"),
+        (["train", "sft", "--seed", "-1"], "seed"),
+        (["train", "pg", "--kl-weight", "nan"], "kl_weight"),
+        (["train", "q", "--temperature", "inf"], "temperature"),
+        (["recheck", "--out", "no/such/runs"], "no/such/runs"),
         (["train", "q", "--discount", "2"], "discount"),
         (["train", "pg", "extra"], "extra"),
         (["study", "figure99"], "study"),
@@ -254,6 +259,45 @@ def test_as_a_program():
     assert done.returncode == 0 and "python -m planlib verify 4.1" in done.stdout
     done = subprocess.run([*run, "verify", "nothing"], capture_output=True, text=True)
     assert done.returncode == 64 and len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    graph = ["--graph", "er:n=8,p=0.5,acyclic,seed=0", "--steps", "1"]
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        assert main(["train", "sft", *graph, "--out", str(place)]) == 64
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("planlib: folder: expected one that can be written")
+
+
+def test_a_chain_of_60_edges_from_its_file(tmp_path, capsys):
+    """With the length that the refusals name, each method trains, measures and stores its run."""
+    from planlib import train
+
+    chain, paths = tmp_path / "chain.edgelist", tmp_path / "train.txt"
+    chain.write_text("".join(f"{i} {i + 1}\n" for i in range(60)))
+    walks = (range(60), range(1, 61))
+    paths.write_text("".join(f"{w[0]} {w[-1]} {' '.join(map(str, w))}\n" for w in walks))
+    (tmp_path / "test.txt").write_text("0 60\n")
+    given = ["--graph", str(chain), "--paths", str(paths), "--test-pairs"]
+    given += [str(tmp_path / "test.txt"), "--width", "8", "--sft.steps", "2"]
+    given += ["--out", str(tmp_path / "runs")]
+    for method in ("sft", "pg", "q"):
+        stage = [] if method == "sft" else ["--steps", "2", "--batch-size", "4"]
+        command = ["train", method, *given, *stage]
+        room = {"max_length": ["--max-length", "64"]}
+        if stage:
+            room[f"{method}.max_length"] = [f"--{method}.max-length", "64"]
+        for name in room:  # the model's room, then that of what is generated
+            others = [word for other, words in room.items() if other != name for word in words]
+            before = sorted(tmp_path.rglob("*"))
+            assert main([*command, *others, f"--{name.replace('_', '-')}", "48"]) == 64
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"planlib: {name}: expected at least 64,")
+            assert sorted(tmp_path.rglob("*")) == before
+        assert main([*command, *(word for words in room.values() for word in words)]) == 0
+        figures, place = capsys.readouterr().out.strip().splitlines()[-2:]
+        assert "greedy_test" in figures and train.load_model(place).config.max_length == 64
 
 
 def test_a_run_that_diverges_says_so_in_one_line(tmp_path, capsys):

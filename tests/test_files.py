@@ -145,6 +145,11 @@ def test_marks_and_line_ends_change_nothing(tmp_path, mark, end):
         assert read(tmp_path / name)[:2] == read(name)[:2]
 
 
+def test_commas_and_spaces_separate_alike(tmp_path):
+    (tmp_path / "g.edgelist").write_text("0, 1\n1, 2\n")
+    assert read(tmp_path / "g.edgelist")[:2] == ((0, 1, 2), {"0 1", "1 2"})
+
+
 GRAPHML = "<graphml><graph edgedefault='directed'>{}</graph></graphml>"
 NODES = "<node id='a'/><node id='b'/>"
 MATRIX = "%%MatrixMarket matrix coordinate "

@@ -120,6 +120,9 @@ def test_bad_adjacency(matrix, message):
         "er:n=ten,p=0.1,acyclic,seed=0",
         "er:n=10,p=0.1,acyclic,cyclic,seed=0",
         "er:n=10,p=0.1,round,seed=0",
+        "er:n=10,p=0.5,acyclic=False,seed=0",  # neither a word that is read as true
+        "er:n=10,p=0.5,acyclic=no,seed=0",
+        "er:n=10,n=20,p=0.5,acyclic,seed=0",  # nor the last of two
         "blocksworld:many",
         "blocksworld:1",
         "blocksworld:9",

@@ -88,6 +88,18 @@ def test_missing_altered_and_truncated_runs_are_refused(tmp_path):
         study.load_run(other, tmp_path)
 
 
+def test_the_encoding_of_a_record_changes_nothing(tmp_path):
+    """An editor may store it in UTF-16; bytes that are no text count as damage."""
+    made = study.store_run(SMALL, tmp_path, progress=False)
+    path = tmp_path / SMALL.key / "record.json"
+    text = path.read_text()
+    path.write_bytes(text.encode("utf-16"))
+    assert study.load_run(SMALL, tmp_path).metrics == made.metrics
+    path.write_bytes(text.encode().replace(b"er:n", b"\xe9r:n"))
+    with pytest.raises(store.RecordError, match="cut short or edited"):
+        study.load_run(SMALL, tmp_path)
+
+
 def test_an_unknown_graph_stops_before_training(tmp_path):
     with pytest.raises(InputError, match="graph"):
         study.store_run(dataclasses.replace(SMALL, graph="torus:5"), tmp_path)

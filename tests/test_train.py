@@ -27,29 +27,40 @@ def setup(ten):
     return ten, split, task.sft_dataset(ten, split, 4, 0)
 
 
-def tiny(seed=0):
-    config = TransformerConfig(10, width=16, max_length=16)
+@pytest.fixture
+def chain():
+    """60 edges in a row: the longest answer takes 64 tokens."""
+    graph = PlanningGraph(np.eye(61, k=1))
+    split = task.split_pairs(graph, 0.9, 0)
+    return graph, split, task.sft_dataset(graph, split, 1, 0)
+
+
+def tiny(seed=0, n=10, max_length=16):
+    config = TransformerConfig(n, width=16, max_length=max_length)
     return Transformer(config, torch.Generator().manual_seed(seed))
 
 
-def run(kind, setup, seed=0, checkpoint=None, **options):
+def run(kind, setup, seed=0, checkpoint=None, length=12, **options):
     graph, split, data = setup
-    model, generator = tiny(), torch.Generator().manual_seed(seed)
+    model, generator = (
+        tiny(n=graph.n, max_length=max(16, length)),
+        torch.Generator().manual_seed(seed),
+    )
     options = {"steps": 12, "batch_size": 16, "checkpoint_every": 5, "evaluate_every": 4} | options
 
     def evaluate(m):
         pairs = split.test_pairs
-        share = metrics.accuracy(m, graph, pairs, generator, greedy=True, max_length=12)
+        share = metrics.accuracy(m, graph, pairs, generator, greedy=True, max_length=length)
         return {"greedy": share}
 
     extra = {"evaluate": evaluate, "checkpoint": checkpoint, "progress": False}
     if kind == "sft":
         history = train_sft(model, data, SFTConfig(**options), generator, **extra)
     elif kind == "pg":
-        config = PolicyGradientConfig(max_length=12, kl_weight=0.01, **options)
+        config = PolicyGradientConfig(max_length=length, kl_weight=0.01, **options)
         history = train_policy_gradient(model, graph, split.train_pairs, config, generator, **extra)
     else:
-        config = QLearningConfig(max_length=12, **options)
+        config = QLearningConfig(max_length=length, **options)
         history = train_q_learning(model, graph, split.train_pairs, config, generator, **extra)
     return model, history
 
@@ -70,9 +81,13 @@ class Interrupted(Exception):
     pass
 
 
+@pytest.mark.parametrize(("problem", "length"), [("setup", 12), ("chain", 64)])
 @pytest.mark.parametrize("kind", ["sft", "pg", "q"])
-def test_an_interrupted_run_resumes_to_the_bit(kind, setup, tmp_path, monkeypatch):
-    whole, history = run(kind, setup)
+def test_an_interrupted_run_resumes_to_the_bit(
+    kind, problem, length, request, tmp_path, monkeypatch
+):
+    setup = request.getfixturevalue(problem)
+    whole, history = run(kind, setup, length=length)
     path = tmp_path / "run.safetensors"
     update, calls = train._Run.update, []
 
@@ -84,9 +99,10 @@ def test_an_interrupted_run_resumes_to_the_bit(kind, setup, tmp_path, monkeypatc
 
     monkeypatch.setattr(train._Run, "update", stop_at_eight)
     with pytest.raises(Interrupted):
-        run(kind, setup, checkpoint=path)
-    monkeypatch.undo()
-    resumed, continued = run(kind, setup, checkpoint=path)
+        run(kind, setup, checkpoint=path, length=length)
+    calls.clear()
+    resumed, continued = run(kind, setup, checkpoint=path, length=length)
+    assert len(calls) == 7  # from the checkpoint on; from the start it would be stopped again
     assert same(whole, resumed)
     assert continued == history
     assert same(load_model(path), whole)
@@ -497,9 +513,11 @@ def test_a_run_that_diverges_stops_and_says_so(tmp_path):
     assert not path.exists()
 
 
-def test_what_a_table_does_not_hold_enters_no_loss(triangle):
+@pytest.mark.parametrize("kind", [TabularModel, LinearTransformer])
+def test_what_a_table_does_not_hold_enters_no_loss(kind, triangle):
     """Nodes explored from the target have the value -inf; they are no part of the error."""
-    _, history = q_run(triangle, [(0, 2), (0, 1), (1, 2)], steps=50, batch_size=64, epsilon=0.5)
+    pairs = [(0, 2), (0, 1), (1, 2)]
+    _, history = q_run(triangle, pairs, model=kind(3), steps=50, batch_size=64, epsilon=0.5)
     assert np.isfinite(history["loss"]).all() and history["loss"][0] > 0
 
 
