@@ -231,7 +231,7 @@ def _levels(reward: str, size: str) -> Finding:
     """The sampled trainer gives all steps off the target one value: no structure."""
     gaps, spreads, tops = [], [], []
     for seed in SEEDS[:3] if size == "small" else SEEDS:
-        for values, feasible in outcome_table(seed, reward, 400 if size == "small" else UPDATES):
+        for values, feasible in outcome_table(seed, reward, UPDATES):
             spreads.append(values.max() - values.min())
             tops.append(values.max())
             if feasible.any():
