@@ -18,6 +18,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, 
 from planlib.graph import InputError, parse_graph, plain_fields
 from planlib.models import TransformerConfig
 from planlib.paths import digest
+from planlib.task import check_seed
 from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
 
 STAGES = {
@@ -99,8 +100,7 @@ class RunConfig:
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
-        if not 0 <= self.seed < 2**64:
-            raise InputError("seed", "an integer from 0 to 2**64 - 1", self.seed)
+        check_seed(self.seed)
         if not 0 <= self.train_fraction <= 1:
             raise InputError("train_fraction", "a number in [0, 1]", self.train_fraction)
         if self.paths_per_pair < 0:

@@ -49,6 +49,7 @@ from planlib.evidence import versions
 from planlib.graph import InputError, parse_graph
 from planlib.models import Transformer, TransformerConfig
 from planlib.studies import FRESH, KEPT, SEEDS, STUDIES, RunConfig
+from planlib.task import check_seed
 from planlib.train import (
     History,
     digest,
@@ -386,10 +387,14 @@ def recheck_some(
     Raises
     ------
     InputError
-        If there is no run to check, or ``count < 1``.
+        If there is no run to check, ``count < 1``, ``under`` is no number of seconds, or the
+        seed is none (:func:`planlib.task.check_seed`).
     """
     if count is not None and count < 1:
         raise InputError("count", "at least 1", count)
+    if not under >= 0:
+        raise InputError("under", "a number of seconds", under)
+    seed = check_seed(seed)
     ways = list(ways_to_recheck(folder, under=under).items())
     order = [ways[i] for i in np.random.default_rng(seed).permutation(len(ways))]
     chosen = [(config, how) for config, how in order if how != UNCHECKED][:count]

@@ -32,11 +32,11 @@ ALLOWED = {
     "train": {"graph", "task", "models", "losses", "rollout"},
     "evidence": {"graph"},
     "plots": {"graph", "evidence"},
-    "studies": {"graph", "models", "paths", "train"},
+    "studies": {"graph", "task", "models", "paths", "train"},
     "settings": {"graph", "studies"},
     "store": {"graph", "train"},
     "curves": {"graph", "task", "paths", "rollout", "metrics", "studies"},
-    "study": {"graph", "models", "train", "studies", "store", "curves", "evidence"},
+    "study": {"graph", "task", "models", "train", "studies", "store", "curves", "evidence"},
 }
 
 
