@@ -21,7 +21,16 @@ from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.paths import given_task, read_training
 from planlib.rollout import sample
 from planlib.studies import RunConfig
-from planlib.task import PROMPT, Outcome, Split, check_sequences, sft_dataset, split_pairs
+from planlib.task import (
+    PROMPT,
+    Outcome,
+    Split,
+    check_sequences,
+    length_of,
+    sft_dataset,
+    split_pairs,
+)
+from planlib.task import needed_length as needed_for
 
 READ_OUT = 0.05  # temperature at which action values are sampled
 
@@ -135,18 +144,8 @@ def longest(task: Task) -> int:
 
 def needed_length(graph: PlanningGraph) -> int:
     """Tokens of the longest answer: prompt, steps, end token; with cycles, of the shortest paths."""
-    steps = graph.longest_path if graph.is_acyclic else _farthest(graph)
-    return PROMPT + steps + 1
-
-
-def _farthest(graph: PlanningGraph) -> int:
-    """Edges from a node to the target that is farthest from any that reaches it."""
-    near, steps = np.eye(graph.n, dtype=bool), 0
-    edges = graph.adjacency.astype(np.float32)
-    while (near.T != graph.reachability).any():
-        near |= (near.astype(np.float32) @ edges) > 0
-        steps += 1
-    return steps
+    pairs = graph.reachable_pairs()
+    return needed_for(graph, pairs) if len(pairs) else length_of(0)
 
 
 def check_lengths(config: RunConfig, graph: PlanningGraph) -> None:
