@@ -21,10 +21,9 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dat
 from importlib import metadata
 from pathlib import Path
 
-import numpy as np
-
 from planlib import __version__
 from planlib.graph import InputError
+from planlib.intervals import MOST_CASES, Estimate, holm
 
 RUNGS = (
     "formal",
@@ -35,7 +34,10 @@ RUNGS = (
     "statistical",
     "transformer",
 )
-VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A")
+VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A", "DESCRIPTION")
+# When a claim and its margin were fixed, on the rungs where data could have suggested them.
+FIXED = ("before any run", "after seed 0", "after all seeds")
+ON_DATA = ("statistical", "transformer")
 RECORDS = Path(__file__).resolve().parent.parent / "records"
 _PACKAGES = ("numpy", "python-flint", "sympy", "torch", "z3-solver")
 
@@ -52,21 +54,30 @@ class Finding:
         The residual, count or interval that decided it, rounded for print.
     scope
         What was covered: instances, parameters left free, precision, margin.
+    estimates
+        The means over independent cases that decided it, with their margins.
     """
 
     verdict: str
     figure: str
     scope: str
+    estimates: tuple[Estimate, ...] = ()
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
             raise InputError("verdict", f"one of {VERDICTS}", repr(self.verdict))
 
 
-def decide(holds: bool | None, figure: str, scope: str) -> Finding:
-    """Make a finding of a condition; ``None`` means that it could not be decided."""
-    verdict = "UNDECIDED" if holds is None else "PASS" if holds else "FAIL"
-    return Finding(verdict, figure, scope)
+def decide(holds: bool | None, figure: str, scope: str, *estimates: Estimate) -> Finding:
+    """Make a finding of a condition, ``None`` if it could not be decided, and of estimates.
+
+    It passes if the condition holds and each estimate lies inside its margins, and fails if the
+    condition fails or one estimate lies outside of its; else it is undecided.
+    """
+    parts = (holds, *(e.holds for e in estimates))
+    failed = any(part is not None and not part for part in parts)
+    verdict = "FAIL" if failed else "UNDECIDED" if None in parts else "PASS"
+    return Finding(verdict, figure, scope, estimates)
 
 
 class Tally:
@@ -103,16 +114,6 @@ class Tally:
         return decide(holds, ", ".join(words), scope)
 
 
-def interval(values, axis: int = 0) -> tuple:
-    """Return the 95% interval of a mean over independent cases (Student's t), along ``axis``."""
-    from scipy import stats  # a package of the book; to make and keep runs none is needed
-
-    x = np.asarray(values, dtype=float)
-    count = x.shape[axis]
-    half = stats.t.ppf(0.975, count - 1) * x.std(axis, ddof=1) / math.sqrt(count)
-    return x.mean(axis) - half, x.mean(axis) + half
-
-
 @dataclass(frozen=True)
 class Check:
     """One claim on one rung; :func:`claims` declares it on its measure.
@@ -137,6 +138,11 @@ class Check:
     source
         ``live``; ``stored`` where stored runs are evaluated, as on the transformers' rung
         unless said otherwise; ``kept`` where the full size reads what was trained before.
+    fixed
+        When the claim and its margins were fixed, one of :data:`FIXED`; on the rungs of data it
+        must be said.  What was fixed after all its data describes them and has no verdict.
+    successor
+        Of a claim that failed or stayed undecided: the claim that took its place.
     """
 
     claim: str
@@ -147,8 +153,12 @@ class Check:
     mutations: dict[str, object]
     seeds: tuple[int, ...] = ()
     source: str = ""
+    fixed: str = ""
+    successor: str = ""
 
     def __post_init__(self):
+        if self.rung in ON_DATA and self.fixed not in FIXED:
+            raise InputError("fixed", f"one of {FIXED} on this rung", repr(self.fixed))
         if self.rung not in RUNGS:
             raise InputError("rung", f"one of {RUNGS}", repr(self.rung))
         if not self.title:
@@ -184,11 +194,14 @@ class Check:
         controls = {name: self.measure(wrong, size) for name, wrong in self.mutations.items()}
         seconds = time.perf_counter() - began
         rejected = all(c.verdict == "FAIL" for c in controls.values())
+        verdict = finding.verdict
+        if verdict == "PASS" and self.fixed == FIXED[-1]:
+            verdict = "DESCRIPTION"
         return Record(
             claim=self.claim,
             rung=self.rung,
             title=self.title,
-            verdict=finding.verdict,
+            verdict=verdict,
             figure=finding.figure,
             scope=finding.scope,
             control="REJECTED" if rejected else "NOT REJECTED",
@@ -199,7 +212,19 @@ class Check:
             seconds=round(seconds, 1),
             cell=self.cell,
             versions=versions(),
+            fixed=self.fixed,
+            successor=self.successor,
+            estimates=[_plain(e) for e in finding.estimates],
         )
+
+
+def _plain(estimate: Estimate) -> dict:
+    """Write an estimate as plain data: six digits, and None where it has no margin."""
+    plain = asdict(estimate)
+    for name, value in plain.items():
+        if isinstance(value, float):
+            plain[name] = float(f"{value:.6g}") if math.isfinite(value) else None
+    return plain
 
 
 def _source(name: str, part: object) -> str:
@@ -240,16 +265,18 @@ def claims(theorem: str) -> Callable[..., Callable[..., Check]]:
         def _bounded(bound, size):
             \"\"\"No value ever exceeds the running maximum.\"\"\"
 
-    What it decorates becomes the :class:`Check`; the docstring is the title.
+    What it decorates becomes the :class:`Check`; the docstring is the title, and a
+    ``successor`` is named without its theorem.
     """
 
     def claim(
-        name, rung, statement, mutations, *, seeds=(), title="", source=""
+        name, rung, statement, mutations, *, seeds=(), title="", source="", fixed="", successor=""
     ) -> Callable[..., Check]:
         def declare(measure: Callable[[object, str], Finding]) -> Check:
             sentence = title or " ".join((measure.__doc__ or "").split())
             claimed = (f"{theorem}/{name}", rung, sentence, measure, statement, mutations)
-            return Check(*claimed, tuple(seeds), source)
+            after = f"{theorem}/{successor}" if successor else ""
+            return Check(*claimed, tuple(seeds), source, fixed, after)
 
         return declare
 
@@ -309,6 +336,9 @@ class Record:
     seconds: float = 0.0
     cell: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    fixed: str = ""
+    successor: str = ""
+    estimates: list[dict] = field(default_factory=list)
 
     @property
     def theorem(self) -> str:
@@ -320,6 +350,32 @@ class Record:
         """Whether the check counts as evidence: it passed and its controls were rejected."""
         return self.verdict == "PASS" and self.control == "REJECTED"
 
+    @property
+    def deterministic(self) -> bool:
+        """Whether a second run comes to the same figures: exact, or read from stored runs."""
+        return self.rung not in ON_DATA or self.source == "stored"
+
+    @property
+    def measured(self) -> list[Estimate]:
+        """The estimates that decided it."""
+        return [
+            Estimate(**{k: v for k, v in plain.items() if v is not None})
+            for plain in self.estimates
+        ]
+
+    @property
+    def p_value(self) -> float:
+        """Of the claim's opposite: the largest of its estimates (1 without any)."""
+        return max((e.p_value for e in self.measured), default=1.0)
+
+    def power(self) -> str:
+        """Say how many cases it rests on, and how many decide it with 80% power at the spread seen."""
+        words = []
+        for e in self.measured:
+            needed = f"{e.needed:,}" if e.needed else f"more than {MOST_CASES:,}"
+            words.append(f"{e.count:,} {e.of}, {needed} for 80% power")
+        return "; ".join(dict.fromkeys(words))
+
     def line(self) -> str:
         """Write one line for people."""
         of = f"Theorem {self.theorem}".replace("Theorem figure", "Figure ")
@@ -330,17 +386,42 @@ class Record:
     def report(self, folder: Path = RECORDS) -> str:
         """Write several lines for a page: the verdict, what was covered, each control, the record."""
         lines = [self.line(), f"  covered: {self.scope}"]
+        if self.fixed:
+            lines.append(f"  fixed: {self.fixed}")
+        if self.estimates:
+            lines.append(f"  rests on: {self.power()}")
+        if self.successor:
+            lines.append(f"  its place was taken by {self.successor}")
         lines += [f"  control, {name}: {figure}" for name, figure in self.controls.items()]
         stored = [r for r in load(self.theorem, folder) if r.claim == self.claim]
-        lines.append(f"  agrees with the stored record: {any(map(self.agrees, stored))}")
+        agreement = "no such record"
+        if stored and not self.agrees(stored[0]):
+            agreement = "NO"
+        elif stored:
+            agreement = "to the figure" if self.deterministic else "same verdict"
+        lines.append(f"  agrees with the stored record: {agreement}")
         return "\n".join(lines)
 
     def agrees(self, other: Record) -> bool:
-        """Whether two runs of one check came to the same verdict and the same control."""
-        return all(
-            getattr(self, name) == getattr(other, name)
-            for name in ("claim", "rung", "verdict", "control", "source")
-        )
+        """Whether two runs of one check came to the same verdict and the same control.
+
+        Where they are deterministic, to the same figures as well.
+        """
+        names = ["claim", "rung", "verdict", "control", "source", "fixed", "successor"]
+        if self.deterministic and self.size == other.size:
+            names += ["figure", "controls"]
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+def survivors(records: Iterable[Record]) -> list[Record]:
+    """Return which of a family's claims still stand when all are asked for at once.
+
+    The family are the records with estimates and a verdict of their own; those that count are
+    held to Holm's correction, by the largest p-value of their estimates.
+    """
+    family = [r for r in records if r.estimates and r.verdict != "DESCRIPTION"]
+    stands = holm([r.p_value for r in family])
+    return [r for r, stand in zip(family, stands, strict=True) if stand and r.counts]
 
 
 def versions() -> dict[str, str]:
@@ -357,10 +438,13 @@ def versions() -> dict[str, str]:
 def exit_code(records: Iterable[Record]) -> int:
     """Return 0 if all pass or are N/A, 1 with a failure, 2 if the worst is undecided.
 
-    A check whose control was not rejected has failed.
+    A check whose control was not rejected has failed.  A claim that names its successor is
+    kept as a result, and changes nothing here.
     """
     code = 0
     for record in records:
+        if record.successor:
+            continue
         if record.verdict == "FAIL" or record.control == "NOT REJECTED":
             return 1
         if record.verdict == "UNDECIDED":

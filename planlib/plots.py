@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 
-from planlib.evidence import interval
 from planlib.graph import PlanningGraph
+from planlib.intervals import interval
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
-MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "open": "open"}
+MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "DESCRIPTION": "·"}
 
 
 def style() -> None:
@@ -154,7 +154,7 @@ def status_card(records: Iterable, title: str) -> str:
         control = f"control {r.control.lower()}" if r.control else ""
         rows.append(
             f"<tr><td>{place}</td><td>{word}</td><td>{text}<br><small>{figure}"
-            f"{'; ' + control if control else ''}</small></td></tr>"
+            f"{'; ' + control if control else ''}{_basis(r)}</small></td></tr>"
         )
     return (
         f'<table class="status-card"><caption>{html.escape(title)}</caption>'
@@ -163,39 +163,49 @@ def status_card(records: Iterable, title: str) -> str:
     )
 
 
+def _basis(record) -> str:
+    """When a claim was fixed, what it rests on, and what took its place."""
+    words = [f"fixed {record.fixed}"] if record.fixed else []
+    if record.estimates:
+        words.append(record.power())
+    if record.successor:
+        words.append(f"its place was taken by {record.successor}")
+    return "".join(f"; {html.escape(w)}" for w in words)
+
+
 def _shown(record) -> str:
     return "FAIL" if record.control == "NOT REJECTED" else record.verdict
 
 
 def _css(record) -> str:
-    return {"PASS": "pass", "FAIL": "fail", "UNDECIDED": "undecided", "N/A": "na"}[_shown(record)]
+    return _shown(record).lower().replace("/", "")
 
 
 def reported(records: Iterable, claims: Mapping[str, str]) -> str:
     """Return the claims on a figure of the paper as HTML: what it reports, what we find, the verdict.
 
     ``claims`` maps a claim to what the paper reports of it.  A claim of the paper is
-    reproduced if its check counts, and refuted if the check counts whose control it is
-    (named ``the paper: ...``).
+    reproduced if its check counts, and not found if it fails and names the claim that took its
+    place.
     """
     rows = []
     for r in records:
         says = claims.get(r.claim, "")
-        if not r.counts:
-            word, css = ("undecided", "undecided") if r.verdict == "UNDECIDED" else ("FAIL", "fail")
-        elif not says:
-            word, css = "ours", "pass"
-        elif any(name.startswith("the paper:") for name in r.controls):
-            word, css = "not found", "fail"
+        if r.control == "NOT REJECTED" or (r.verdict == "FAIL" and not r.successor):
+            word, css = "FAIL", "fail"
+        elif r.verdict == "FAIL":
+            word, css = "not found" if says else "failed", "fail"
+        elif r.verdict == "PASS":
+            word, css = "reproduced" if says else "ours", "pass"
         else:
-            word, css = "reproduced", "pass"
+            word, css = _shown(r).lower(), _css(r)
         rows.append(
             f"<tr><td>{html.escape(says) or '–'}</td><td>{html.escape(r.title)}<br>"
-            f"<small>{html.escape(r.figure)}</small></td>"
+            f"<small>{html.escape(r.figure)}{_basis(r)}</small></td>"
             f'<td><span class="verdict {css}">{word}</span></td></tr>'
         )
     return (
-        '<table class="status-card"><thead><tr><th>the paper reports</th><th>we find (mean over seeds 1 to 4, '
+        '<table class="status-card"><thead><tr><th>the paper reports</th><th>we find (mean over seeds, '
         f"95% interval)</th><th>verdict</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -230,7 +240,7 @@ def matrix(
     cells: dict[tuple[str, str], list] = {}
     for r in records:
         cells.setdefault((r.theorem, r.rung), []).append(r)
-    order = ["FAIL", "UNDECIDED", "PASS", "N/A"]
+    order = ["FAIL", "UNDECIDED", "DESCRIPTION", "PASS", "N/A"]
     body = []
     for theorem, title in theorems.items():
         row = [f"<th scope='row'>{theorem} <small>{html.escape(title)}</small></th>"]

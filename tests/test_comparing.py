@@ -86,10 +86,12 @@ def test_reported_words_come_from_the_records():
         return html.rsplit('">', 1)[1].split("<")[0]
 
     assert word() == "reproduced"
-    assert word(controls={"the paper: it falls": ""}) == "not found"
+    assert word(verdict="FAIL", successor="figure2/other") == "not found"
     assert word(verdict="UNDECIDED") == "undecided"
+    assert word(verdict="DESCRIPTION") == "description"
     assert word(verdict="FAIL") == word(control="NOT REJECTED") == "FAIL"
     assert word(claim="figure2/other") == "ours"
+    assert word(claim="figure2/other", verdict="FAIL", successor="figure2/x") == "failed"
 
 
 def test_claims_of_the_paper_name_checks():

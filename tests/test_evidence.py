@@ -17,9 +17,9 @@ from planlib.evidence import (
     decide,
     exit_code,
     inapplicable,
-    interval,
 )
 from planlib.graph import InputError
+from planlib.intervals import estimate
 
 
 def at_most(bound, size):
@@ -93,9 +93,9 @@ def test_records_round_trip_and_disagreement_shows(tmp_path):
     record = check(9, {"too strong": 8}).run()
     path = evidence.store([record], "0.0", tmp_path)
     assert evidence.load("0.0", tmp_path) == [record] == evidence.load(folder=tmp_path)
-    assert "agrees with the stored record: True" in record.report(tmp_path)
+    assert "agrees with the stored record: to the figure" in record.report(tmp_path)
     worse = check(8, {"too strong": 7}).run()
-    assert "agrees with the stored record: False" in worse.report(tmp_path)
+    assert "agrees with the stored record: NO" in worse.report(tmp_path)
     assert record.agrees(dataclasses.replace(record, seconds=99.0))
     path.write_text(path.read_text()[:-30])
     with pytest.raises(InputError, match="stored records"):
@@ -108,7 +108,7 @@ def test_a_record_has_what_the_page_promises():
     fields = set(json.loads(json.dumps(dataclasses.asdict(check(9, {"a": 8}).run()))))
     assert {
         "claim", "rung", "verdict", "figure", "scope", "control", "source", "seconds", "seeds",
-        "versions",
+        "versions", "fixed", "successor", "estimates",
     } <= fields  # fmt: skip
     assert {f.name for f in dataclasses.fields(Record)} == fields
 
@@ -129,7 +129,10 @@ def test_a_claim_is_declared_on_its_measure():
     assert code.startswith("    @claim(") and "at_most(bound, size)" in code
     assert "# too strong\n8" in code  # a mutation that is no function shows itself
 
-    stored = claims("figure9")("x", "transformer", 9, {"too strong": 8}, title="Named.")(at_most)
+    declare = claims("figure9")
+    named = {"title": "Named.", "fixed": "before any run", "successor": "y"}
+    stored = declare("x", "transformer", 9, {"too strong": 8}, **named)(at_most)
+    assert (stored.fixed, stored.successor) == ("before any run", "figure9/y")
     assert (stored.title, stored.cell, stored.source) == ("Named.", "verdicts-figure9", "stored")
     with pytest.raises(InputError, match="title"):
         claim("silent", "solver", 9, {"too strong": 8})(lambda bound, size: at_most(bound, size))
@@ -180,8 +183,93 @@ def test_a_tally_decides_by_its_failures_then_by_what_is_undecided():
         tally.add("apples")
 
 
-def test_the_interval_is_students():
-    low, high = interval([1.0, 2.0, 3.0])  # mean 2, deviation 1, t(2 degrees) = 4.30265
-    assert (low, high) == pytest.approx((2 - 4.30265 / 3**0.5, 2 + 4.30265 / 3**0.5), abs=1e-5)
-    lows, highs = interval([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
-    assert lows == pytest.approx([low, 5]) and highs == pytest.approx([high, 5])
+def mean_of(values):
+    def measure(margins, size):
+        return decide(True, "a mean", "five cases", estimate(values, **margins))
+
+    return measure
+
+
+@pytest.mark.parametrize(
+    ("margins", "verdict"),
+    [
+        ({"least": 0.5}, "PASS"),
+        ({"least": 1.4}, "FAIL"),
+        ({"least": 1.01}, "UNDECIDED"),
+        ({"least": 0.5, "most": 1.5}, "PASS"),
+        ({"least": 0.5, "most": 0.99}, "UNDECIDED"),
+        ({"most": 0.6}, "FAIL"),
+    ],
+)
+def test_a_mean_is_decided_three_ways(margins, verdict):
+    finding = mean_of([0.9, 1.1, 1.0, 0.95, 1.05])(margins, "full")
+    assert finding.verdict == verdict
+
+
+def test_an_exact_condition_and_estimates_are_decided_together():
+    yes, no = estimate([1, 2, 1, 2], least=0), estimate([1, 2, 1, 2], least=5)
+    open_ = estimate([1, 2, 1, 2], least=1.4)
+    assert decide(True, "", "", yes, yes).verdict == "PASS"
+    assert decide(True, "", "", yes, open_).verdict == decide(None, "", "", yes).verdict
+    assert decide(None, "", "", yes, no).verdict == decide(False, "", "", open_).verdict == "FAIL"
+
+
+def on_data(fixed="before any run", margins=None, wrong=None, **changes):
+    measure = mean_of([0.9, 1.1, 1.0, 0.95, 1.05])
+    wrong = {"wrong": wrong or {"least": 1.4}}
+    claim = ("0.1/mean", "statistical", "A mean.", measure, margins or {"least": 0.5}, wrong)
+    return Check(*claim, fixed=fixed, **changes)
+
+
+def test_a_noisy_control_is_not_rejected():
+    record = on_data(wrong={"least": 1.01}).run()
+    assert (record.verdict, record.control, record.counts) == ("PASS", "NOT REJECTED", False)
+
+
+def test_on_data_a_claim_says_when_it_was_fixed_and_after_all_of_them_has_no_verdict():
+    with pytest.raises(InputError, match="fixed"):
+        on_data(fixed="")
+    with pytest.raises(InputError, match="fixed"):
+        on_data(fixed="long ago")
+    described = on_data(fixed="after all seeds").run()
+    assert (described.verdict, described.counts) == ("DESCRIPTION", False)
+    assert on_data(fixed="after all seeds", margins={"least": 2}).run().verdict == "FAIL"
+    assert on_data(fixed="after seed 0").run().fixed == "after seed 0"
+
+
+def test_an_original_names_its_successor_and_changes_no_exit_code(tmp_path):
+    failed = on_data(margins={"least": 2}, successor="0.1/later").run()
+    assert failed.verdict == "FAIL" and exit_code([failed]) == 0
+    evidence.store([failed], "0.1", tmp_path)
+    report = failed.report(tmp_path)
+    assert "its place was taken by 0.1/later" in report and "same verdict" in report
+    assert "fixed: before any run" in report and "for 80% power" in report
+
+
+def test_records_agree_to_the_figure_only_where_it_is_deterministic():
+    exact, drawn = check(9, {"a": 8}).run(), on_data().run()
+    for record, same in ((exact, False), (drawn, True)):
+        other = dataclasses.replace(record, figure="another")
+        assert record.agrees(other) == same
+        assert record.agrees(dataclasses.replace(record, fixed="after seed 0")) is False
+    assert not exact.agrees(dataclasses.replace(exact, controls={"a": "another"}))
+    smaller = dataclasses.replace(exact, size="small", figure="another")
+    assert exact.agrees(smaller)
+
+
+def test_estimates_survive_their_record(tmp_path):
+    record = on_data(margins={"least": 0.5, "most": 2.0}).run()
+    evidence.store([record, on_data().run()], "0.1", tmp_path)
+    both, one = evidence.load("0.1", tmp_path)
+    assert both.measured[0].most == 2.0 and one.measured[0].most == float("inf")
+    assert both.measured[0].mean == pytest.approx(1.0) and both.p_value < 0.025
+    assert both.power() == "5 seeds, 3 for 80% power"
+
+
+def test_few_of_many_claims_survive_being_many():
+    sure, near = on_data().run(), on_data(margins={"least": 0.88}).run()
+    assert near.counts and 0.01 < near.p_value < 0.025
+    assert evidence.survivors([near]) == [near]
+    assert evidence.survivors([sure, near, near]) == [sure]
+    described = on_data(fixed="after all seeds").run()
+    assert evidence.survivors([described, near]) == [near]  # no verdict, no member

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from planlib.evidence import interval
+from planlib.intervals import interval
 
 SEEDS = (0, 1, 2, 3, 4)
 SPREADS = (1.0, 3.0)  # s2: one hump below 2, two above

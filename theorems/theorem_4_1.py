@@ -317,7 +317,14 @@ def _sampled(size: str) -> tuple:
     return run.model, tokens, correct, gradients
 
 
-@claim("transformer", "transformer", stated_weights, MUTATIONS, seeds=(BASE_RUN.seed, 7))
+@claim(
+    "transformer",
+    "transformer",
+    stated_weights,
+    MUTATIONS,
+    seeds=(BASE_RUN.seed, 7),
+    fixed="before any run",
+)
 def _transformer(weights, size: str) -> Finding:
     """Loss and gradient of the trained transformer agree on the same batch."""
     model, tokens, correct, gradients = _sampled(size)

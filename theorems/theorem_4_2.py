@@ -35,8 +35,9 @@ import torch
 from flint import fmpq
 
 from planlib import exact, losses, metrics, task
-from planlib.evidence import Finding, Tally, claims, decide, inapplicable, interval
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import PlanningGraph, erdos_renyi
+from planlib.intervals import interval
 from planlib.models import LinearTransformer, TabularModel
 from planlib.studies import PG
 from planlib.study import load_run
@@ -476,6 +477,7 @@ def _slope(x: np.ndarray, y: np.ndarray) -> float:
         "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
     },
     seeds=RATE_SEEDS,
+    fixed="before any run",
 )
 def _rate(predicted: float, size: str) -> Finding:
     """1 - J falls as 1/t, in the exact flow and in the sampled trainer."""
@@ -568,6 +570,7 @@ def late_failures(lengths: tuple[int, ...], seed: int) -> tuple[np.ndarray, floa
         "the favourite stands still": no_response,
     },
     seeds=RATE_SEEDS,
+    fixed="before any run",
 )
 def _constant(rule, size: str) -> Finding:
     """The constant of that rate counts the other right next nodes too, in part."""
@@ -605,6 +608,7 @@ FAILURES_MARGIN = 0.5  # of the base's failures
     "policy gradient",
     {"as many updates of SFT": "more SFT"},
     seeds=(2, 42),
+    fixed="after seed 0",
 )
 def _transformer(stage: str, size: str) -> Finding:
     """Policy gradient halves the transformer's failures on the training pairs, and more."""

@@ -225,7 +225,13 @@ def outcome_table(seed: int, reward: str, updates: int) -> tuple:
 
 
 @claim(
-    "levels", "statistical", "outcome", {"process reward": "process"}, seeds=SEEDS, source="kept"
+    "levels",
+    "statistical",
+    "outcome",
+    {"process reward": "process"},
+    seeds=SEEDS,
+    source="kept",
+    fixed="before any run",
 )
 def _levels(reward: str, size: str) -> Finding:
     """The sampled trainer gives all steps off the target one value: no structure."""
@@ -250,7 +256,14 @@ def _levels(reward: str, size: str) -> Finding:
 # --- transformer -------------------------------------------------------------------------------
 
 
-@claim("transformer", "transformer", OUTCOME, {"process reward": PROCESS}, seeds=(2,))
+@claim(
+    "transformer",
+    "transformer",
+    OUTCOME,
+    {"process reward": PROCESS},
+    seeds=(2,),
+    fixed="after seed 0",
+)
 def _transformer(config, size: str) -> Finding:
     """With outcome reward the transformer's classes merge and its accuracy is gone."""
     run = load_run(config)
