@@ -6,6 +6,7 @@ adjacency matrix.  A loop with a mistake in it must end elsewhere, or agreement 
 """
 
 import copy
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +24,7 @@ from planlib.train import (
     train_q_learning,
     train_sft,
 )
+from theorems.tables import learn_entries
 
 # 0 -> 1 -> 3, 0 -> 2 -> 3, 1 -> 2 and back 2 -> 1: small, with a cycle and a fork.
 ADJACENCY = np.array([[0, 1, 1, 0], [0, 0, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]])
@@ -345,6 +347,42 @@ def test_a_mistake_in_q_learning_would_show(mistake, reward, how):
     found = by_planlib_q_learning(config)
     assert distance(found, plain_q_learning(config)) < 1e-12
     assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+@pytest.mark.parametrize("reward", ["process", "outcome"])
+def test_an_entry_moves_by_the_step_toward_the_mean_of_its_targets(reward):
+    """As the theorems have it; divided by the batch, as in training, it would end elsewhere."""
+    graph, step = PlanningGraph(ADJACENCY), 0.6
+    config = QLearningConfig(
+        **SAME, optimizer="sgd", learning_rate=step, max_length=LENGTH, reward=reward,
+        target_decay=0.0, temperature=0.7, epsilon=0.3,
+    )  # fmt: skip
+    model, f, draws = table(start()), start(), generator()
+    counted = learn_entries(model, graph, config, 0)
+    problems, updates = graph.reachable_pairs(), np.zeros((N, N, N), dtype=int)
+    for _ in range(STEPS):
+        pairs = problems[torch.randint(len(problems), (BATCH,), generator=draws).numpy()]
+        how = {"temperature": 0.7, "epsilon": 0.3, "max_length": LENGTH}
+        goals, new = {}, f.copy()
+        for row in sample(table(f), pairs, draws, **how).tolist():
+            for i, j, k in moves(row):
+                if i == j:
+                    break
+                best = 0.0 if k == i else f[i, k].max()
+                goals.setdefault((i, j, k), []).append(reward_of(reward, row, i, j, k) + best)
+        for entry, goal in goals.items():
+            new[entry] += step * (np.mean(goal) - f[entry])
+            updates[entry] += 1
+        f = new
+    assert np.abs(model.f.detach().numpy() - f).max() < 1e-12
+    off = ~np.eye(N, dtype=bool)
+    assert (counted[off] == updates[off]).all() and updates.max() > 10
+    model = table(start())
+    train_q_learning(model, graph, problems, config, generator(), progress=False)
+    assert np.abs(model.f.detach().numpy() - f).max() > 1e-3
+    for wrong in ({"learning_rate": 1.1}, {"optimizer": "adam"}, {"target_decay": 0.9}):
+        with pytest.raises(AssertionError):
+            learn_entries(model, graph, dataclasses.replace(config, **wrong), 0)
 
 
 # --- the same on a transformer, whose end token has a value of its own --------------------------

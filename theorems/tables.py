@@ -1,4 +1,4 @@
-"""Tabular models that hold a given policy, and the trainer's own gradient on them."""
+"""Tables that hold a given policy, the trainer's own gradient on them, and Q-learning entry by entry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import torch
 from flint import fmpq
 
 from planlib import losses, task
+from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
+from planlib.train import QLearningConfig, train_q_learning
 from theorems.small_graphs import as_float
 
 
@@ -45,3 +47,46 @@ def softmax_rows(f: np.ndarray) -> np.ndarray:
     """Return the softmax of each row of logits ``(m, n)``."""
     weights = np.exp(f - f.max(1, keepdims=True))
     return weights / weights.sum(1, keepdims=True)
+
+
+def learn_entries(
+    model: torch.nn.Module, graph: PlanningGraph, config: QLearningConfig, seed: int
+) -> np.ndarray:
+    """Q-learning by the trainer as Theorems 5.1 to 5.3 assume it: one step in (0, 1] for each entry.
+
+    The trainer divides its loss by the B sequences of a batch, so that an entry that occurs in it c
+    times moves by ``2 c lr / B`` toward its targets, which is above 1 where c is large.  Here c
+    takes the place of B: an entry moves by the learning rate toward the mean of its targets.
+
+    Parameters
+    ----------
+    model
+        A table; in a linear transformer a parameter gets the sum of its entries' moves.
+    config
+        Plain gradient descent, no target network, the learning rate is the step: asserted.
+    seed
+        Of problems and sequences; all problems of the graph are asked.
+
+    Returns
+    -------
+    numpy.ndarray
+        How many updates each entry had, shape ``(n, n, n)``: target, current, next.
+    """
+    assert config.optimizer == "sgd" and not config.target_decay and 0 < config.learning_rate <= 1
+    updates = torch.zeros((graph.n,) * 3, dtype=torch.long)
+
+    def by_entry(model, inputs, values):
+        if not values.requires_grad:  # asked for the bootstrap
+            return
+        tokens, steps = inputs
+        targets, following = tokens[:, 1:2].expand_as(tokens), tokens.roll(-1, 1)
+        entries = torch.stack([targets[steps], tokens[steps], following[steps]])  # (3, M)
+        distinct, which, count = entries.unique(dim=1, return_inverse=True, return_counts=True)
+        values.register_hook(lambda g: g * len(tokens) / (2 * count[which, None]))
+        updates[tuple(distinct[:, distinct[2] < graph.n])] += 1  # the end token has no entry
+
+    hook = model.register_forward_hook(by_entry)
+    generator = torch.Generator().manual_seed(seed)
+    train_q_learning(model, graph, graph.reachable_pairs(), config, generator, progress=False)
+    hook.remove()
+    return updates.numpy()
