@@ -38,8 +38,13 @@ def seeds(tmp_path, monkeypatch):
     return found
 
 
-def rise(method, margin, **changes):
-    return Gap(Point(method, "right"), Point(method, "right", FIRST), margin, **changes)
+def rise(method, *least, **changes):
+    return Gap(Point(method, "right"), Point(method, "right", FIRST), *least, **changes)
+
+
+def falls_since(level, least):
+    """From where the curve of the method that rises first reaches a level, to the end."""
+    return comparing.falls("right", "up", least, comparing.Reached("right", level))
 
 
 @pytest.mark.parametrize(
@@ -48,25 +53,62 @@ def rise(method, margin, **changes):
         (rise("up", 0.3), "PASS"),
         (rise("up", 0.6), "FAIL"),
         (rise("flat", 0.3), "FAIL"),
-        (rise("flat", 0.3, below=True), "PASS"),
+        (rise("flat", most=0.3), "PASS"),
         (rise("up", 2.0, ratio=True), "PASS"),
         (rise("up", 9.0, ratio=True), "FAIL"),
         (Gap(Point(("up", "flat"), "right"), Point("flat", "right"), 0.3), "PASS"),
         (Gap(Point("flat", "right"), Point(("up", "flat"), "right"), -0.3), "FAIL"),
         (Gap(Point("up", "right"), None, 0.5), "PASS"),
         (rise("flat", float(0)), "UNDECIDED"),
+        (rise("up", 0.4, most=0.6), "PASS"),
+        (rise("up", 0.1, most=0.3), "FAIL"),
+        (rise("up", 0.4, most=0.44), "UNDECIDED"),
+        (falls_since(0.3, 0.2), "FAIL"),
+        (falls_since(9.0, 0.2), "UNDECIDED"),  # never reached
     ],
 )
 def test_gaps_are_decided_by_their_interval(seeds, gap, verdict):
     finding = comparing.judge(seeds, "two methods", gap, "small")
     assert finding.verdict == verdict, finding
-    assert "4 seeds" in finding.scope
+    assert finding.scope == "two methods" or "5 seeds" in finding.scope
 
 
-def test_the_first_seed_does_not_decide(seeds):
-    values = [rise("up", 0.3).of(runs) for runs in seeds]
-    finding = comparing.judge(seeds, "", rise("up", 0.3), "small")
-    assert finding.figure.startswith(f"{np.mean(values[1:]):.3f} in ")
+def test_the_seeds_of_a_claim_are_those_that_decide_it():
+    for seeds, fixed in (
+        (comparing.AFTER_SEED_0, "after seed 0"),
+        (comparing.ANEW, "before any run"),
+    ):
+        claim = comparing.claims_on("figure9", methods, BASE, "toy", seeds)
+        check = claim("x", "Rises.", rise("up", 0.3), {"flat as well": rise("flat", 0.3)})
+        assert (check.seeds, check.fixed) == (seeds, fixed)
+    assert 0 not in comparing.AFTER_SEED_0
+    assert not set(comparing.ANEW) & set(studies.SEEDS)  # named before they were run
+
+
+def test_the_opposite_of_a_claim_is_no_control():
+    """Nor is any margin that the claim itself excludes; a stronger or another claim is."""
+    claim, low, high = rise("up", 0.3), Point("up", "right", FIRST), Point("up", "right")
+    assert comparing.implied(claim, rise("up", most=0.3))
+    assert comparing.implied(claim, rise("up", most=0.1))
+    assert comparing.implied(claim, Gap(low, high, 0.0))  # it falls
+    assert not comparing.implied(claim, rise("up", most=0.4))
+    assert not comparing.implied(claim, rise("up", 0.9))
+    assert not comparing.implied(claim, Gap(low, high, -0.5))
+    assert not comparing.implied(claim, rise("flat", most=0.3))
+    assert comparing.implied(rise("up", most=0.3), rise("up", 0.3))
+    assert not comparing.implied(rise("up", 1.0, ratio=True), rise("up", most=0.3))
+    assert comparing.implied(rise("up", 1.0, ratio=True), rise("up", most=0.9, ratio=True))
+
+
+def test_no_control_of_a_figure_is_implied_by_its_claim():
+    found = [
+        (check.claim, name)
+        for figure in theorems.FIGURES
+        for check in theorems.checks(figure)
+        for name, wrong in check.mutations.items()
+        if isinstance(check.statement, Gap) and comparing.implied(check.statement, wrong)
+    ]
+    assert not found
 
 
 def test_a_missing_run_is_undecided_and_named(seeds, tmp_path):

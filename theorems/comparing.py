@@ -1,13 +1,14 @@
 """What the claims on the paper's figures share: differences between stored runs, over seeds.
 
 A claim is a difference of one recorded series between two methods of a figure, or two
-moments of one method, with the margin that it must exceed on every plausible mean.
+moments of one method, and the margins between which its mean over seeds must lie.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -19,6 +20,7 @@ from planlib.intervals import estimate
 from planlib.studies import (
     ACYCLIC,
     BLOCKSWORLD,
+    FRESH,
     SEEDS,
     RunConfig,
     after_sft,
@@ -43,6 +45,14 @@ def everything(base: RunConfig) -> dict[str, RunConfig]:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """The first evaluation at which ``series`` is at least ``level``."""
+
+    series: str
+    level: float
+
+
+@dataclass(frozen=True)
 class Point:
     """One figure: the mean of ``series`` over the evaluations ``at``, of the best of some methods.
 
@@ -51,7 +61,7 @@ class Point:
 
     method: str | tuple[str, ...]
     series: str | tuple[str, str]
-    at: tuple = LAST
+    at: tuple | Reached = LAST
 
     def of(self, methods: dict[str, RunConfig]) -> float:
         """Read the figure from the stored run of ``methods`` (one seed's)."""
@@ -61,21 +71,31 @@ class Point:
     def _of_one(self, config: RunConfig) -> float:
         history = load_record(config)[1]
         names = (self.series,) if isinstance(self.series, str) else self.series
-        if not set(names) <= set(history):
+        at, asked = self.at, set(names)
+        if isinstance(at, Reached):
+            asked.add(at.series)
+        if not asked <= set(history):
             raise InputError("series", f"one that {config.key} recorded", self.series)
-        means = [float(np.mean(history[name][slice(*self.at)])) for name in names]
+        if isinstance(at, Reached):
+            curve = np.array(history[at.series])
+            if curve.max() < at.level:
+                what = f"a run that reaches {at.series} {at.level:g}"
+                raise InputError("at", what, f"{curve.max():.3f} in {config.key}")
+            first = int(np.argmax(curve >= at.level))
+            at = (first, first + 1)
+        means = [float(np.mean(history[name][slice(*at)])) for name in names]
         return means[0] - sum(means[1:])
 
 
 @dataclass(frozen=True)
 class Gap:
-    """``high - low`` (or ``high / low``) exceeds ``margin``, or stays below it when ``below``."""
+    """``high - low`` (or ``high / low``) lies between the margins ``least`` and ``most``."""
 
     high: Point
-    low: Point | None  # 0 if there is none
-    margin: float
+    low: Point | None = None  # 0 if there is none
+    least: float = -math.inf
+    most: float = math.inf
     ratio: bool = False
-    below: bool = False
 
     def of(self, methods: dict[str, RunConfig]) -> float:
         """The difference, or the ratio, for one seed."""
@@ -84,21 +104,36 @@ class Gap:
         return high / low if self.ratio else high - low
 
 
-def rises(series: str, method: str, margin: float, **changes) -> Gap:
-    """``series`` rises by more than ``margin`` from the SFT model to the end."""
-    return Gap(Point(method, series), Point(method, series, FIRST), margin, **changes)
+def implied(claim: Gap, wrong: Gap) -> bool:
+    """Whether the margins of a claim already exclude a control of the same difference.
+
+    Such a control can never pass beside the claim: it is its opposite, and controls nothing.
+    """
+    least, most = wrong.least, wrong.most
+    if (claim.high, claim.low) == (wrong.low, wrong.high) and not claim.ratio:
+        least, most = -most, -least
+    elif (claim.high, claim.low) != (wrong.high, wrong.low):
+        return False
+    return claim.ratio == wrong.ratio and max(claim.least, least) >= min(claim.most, most)
 
 
-def falls(series: str, method: str, margin: float, since: tuple = FIRST) -> Gap:
-    """``series`` falls by more than ``margin`` until the end."""
-    return Gap(Point(method, series, since), Point(method, series), margin)
+def rises(series: str, method: str, least: float = -math.inf, **changes) -> Gap:
+    """``series`` rises by more than ``least`` from the SFT model to the end."""
+    return Gap(Point(method, series), Point(method, series, FIRST), least, **changes)
+
+
+def falls(series: str, method: str, least: float, since: tuple | Reached = FIRST) -> Gap:
+    """``series`` falls by more than ``least`` until the end."""
+    return Gap(Point(method, series, since), Point(method, series), least)
 
 
 def by_seed(
-    methods: Callable[[RunConfig], dict[str, RunConfig]], base: RunConfig
+    methods: Callable[[RunConfig], dict[str, RunConfig]],
+    base: RunConfig,
+    seeds: Sequence[int] = SEEDS,
 ) -> list[dict[str, RunConfig]]:
     """The methods of a figure from one base, a dictionary a seed."""
-    return [methods(replace(base, seed=seed)) for seed in SEEDS]
+    return [methods(replace(base, seed=seed)) for seed in seeds]
 
 
 def curves(
@@ -119,28 +154,39 @@ def curves(
 
 
 def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> Finding:
-    """Decide a gap by the 95% interval of its mean over seeds 1 to 4; seed 0 set the margin.
+    """Decide a gap by the 95% interval of its mean over the seeds that decide it.
 
-    Undecided if the interval holds the margin, or where runs are missing.
+    Undecided if the interval neither lies inside the margins nor clears one, or where runs
+    are missing.
     """
     try:
-        values = [gap.of(methods) for methods in seeds[1:]]
+        values = [gap.of(methods) for methods in seeds]
     except InputError as error:
         return decide(None, str(error), what)
-    margin = {"most": gap.margin} if gap.below else {"least": gap.margin}
-    found = estimate(values, **margin)
+    found = estimate(values, least=gap.least, most=gap.most)
     return decide(
         True,
-        f"{found.mean:.3f} in [{found.low:.3f}, {found.high:.3f}], margin: {'below' if gap.below else 'above'} {gap.margin:g}",
+        f"{found.mean:.3f} in [{found.low:.3f}, {found.high:.3f}], margin: {margins(gap)}",
         f"{what}; {_words(gap)}; {len(values)} seeds, Student's t",
         found,
     )
 
 
+def margins(gap: Gap) -> str:
+    """Name the margins of a claim: ``above 0.2``, ``below 0.1`` or ``0.9 to 1.1``."""
+    if math.isinf(gap.most):
+        return f"above {gap.least:g}"
+    return f"below {gap.most:g}" if math.isinf(gap.least) else f"{gap.least:g} to {gap.most:g}"
+
+
 def _words(gap: Gap) -> str:
     def words(point: Point) -> str:
         when = {LAST: " at the end", FIRST: " at the start"}
-        at = when.get(point.at, f" at evaluations {point.at[0]} to {(point.at[1] or 0) - 1}")
+        if isinstance(point.at, Reached):
+            at = f" where {point.at.series} first is {point.at.level:g}"
+        else:
+            evaluations = f"{point.at[0]} to {(point.at[1] or 0) - 1}"
+            at = when.get(point.at, f" at evaluations {evaluations}")
         series = point.series if isinstance(point.series, str) else " less ".join(point.series)
         many = not isinstance(point.method, str)
         return f"{series} of {'the best of ' if many else ''}{', '.join(point.method) if many else point.method}{at}"
@@ -150,17 +196,40 @@ def _words(gap: Gap) -> str:
     return words(gap.high) + (" over " if gap.ratio else " minus ") + words(gap.low)
 
 
-def claims_on(
-    figure: str, methods: Callable[[RunConfig], dict[str, RunConfig]], base: RunConfig, what: str
-) -> Callable[..., Check]:
-    """What makes the checks on one figure that are gaps between methods from one base."""
-    measure = partial(judge, by_seed(methods, base), what)
+# Where a claim is decided: on the seeds after the one that set its margin, or, if it was fixed
+# when those had been seen, or left undecided within reach, on seeds named before they were run.
+AFTER_SEED_0 = tuple(SEEDS)[1:]
+ANEW = tuple(FRESH)
 
-    def claim(name: str, title: str, gap: Gap, mutations: dict[str, Gap]) -> Check:
-        seeds = tuple(SEEDS)[1:]
-        declare = claims(figure)(
-            name, "transformer", gap, mutations, seeds=seeds, title=title, fixed="after seed 0"
-        )
-        return declare(measure)
+
+def claims_on(
+    figure: str,
+    methods: Callable[[RunConfig], dict[str, RunConfig]],
+    base: RunConfig,
+    what: str,
+    seeds: Sequence[int] = AFTER_SEED_0,
+) -> Callable[..., Check]:
+    """What makes the checks on one figure that are gaps between methods from one base.
+
+    Those on :data:`ANEW` are fixed before any run of these seeds, the others after seed 0,
+    unless a claim says otherwise.
+    """
+    measure = partial(judge, by_seed(methods, base, seeds), f"{what}, {_span(seeds)}")
+    usual = "before any run" if tuple(seeds) == ANEW else "after seed 0"
+
+    def claim(
+        name: str,
+        title: str,
+        gap: Gap,
+        mutations: dict[str, Gap],
+        fixed: str = usual,
+        successor: str = "",
+    ) -> Check:
+        how = {"seeds": tuple(seeds), "title": title, "fixed": fixed, "successor": successor}
+        return claims(figure)(name, "transformer", gap, mutations, **how)(measure)
 
     return claim
+
+
+def _span(seeds: Sequence[int]) -> str:
+    return f"seeds {min(seeds)} to {max(seeds)}"
