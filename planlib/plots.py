@@ -234,7 +234,7 @@ def matrix(
 ) -> str:
     """Return the verification matrix, theorem by rung, as HTML with a link a cell.
 
-    A cell shows the worst of its records; without any it is open.  ``page`` names the
+    A cell shows the worst of its records that have no successor; without any it is open.  ``page`` names the
     page of a theorem.
     """
     cells: dict[tuple[str, str], list] = {}
@@ -249,10 +249,14 @@ def matrix(
             if not found:
                 row.append('<td class="open">open</td>')
                 continue
-            worst = min(found, key=lambda r: order.index(_shown(r)))
+            # What has a successor is no longer claimed.
+            claimed = [r for r in found if not r.successor] or found
+            worst = min(claimed, key=lambda r: order.index(_shown(r)))
             text = MARKS[_shown(worst)] + (f" {len(found)}" if len(found) > 1 else "")
             note = html.escape(
-                "; ".join(f"{r.claim}: {_shown(r)}, {r.figure or r.scope}" for r in found)
+                "; ".join(
+                    f"{r.claim}: {_shown(r)}, {r.figure or r.scope}{_basis(r)}" for r in found
+                )
             )
             row.append(
                 f'<td class="{_css(worst)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '

@@ -169,6 +169,7 @@ def test_each_check_has_its_cell_on_its_page():
 
 def test_matrix_is_drawn_from_the_records():
     from planlib import plots
+    from planlib.evidence import RUNGS
 
     records = [r for r in evidence.load() if r.theorem in theorems.THEOREMS]
     html = plots.matrix(records, theorems.THEOREMS, evidence.RUNGS, theorems.stem)
@@ -180,6 +181,10 @@ def test_matrix_is_drawn_from_the_records():
     failed = [dataclasses.replace(records[0], verdict="FAIL"), *records[1:]]
     assert 'class="fail"' not in html
     assert 'class="fail"' in plots.matrix(failed, theorems.THEOREMS, evidence.RUNGS, theorems.stem)
+    beside = dataclasses.replace(failed[0], claim="3.1/later")
+    succeeded = [dataclasses.replace(failed[0], successor="3.1/later"), records[0]]
+    assert 'class="fail"' not in plots.matrix(succeeded, {"3.1": ""}, RUNGS, str)
+    assert 'class="fail"' in plots.matrix([*succeeded, beside], {"3.1": ""}, RUNGS, str)
     sunk = [dataclasses.replace(records[0], control="NOT REJECTED"), *records[1:]]
     assert 'class="fail"' in plots.matrix(sunk, theorems.THEOREMS, evidence.RUNGS, theorems.stem)
     assert "FAIL" in plots.status_card(sunk, "card")
