@@ -44,8 +44,6 @@ from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.intervals import interval
 from planlib.models import TabularModel
-from planlib.studies import CYCLIC, Q, RunConfig, with_cycles
-from planlib.study import READ_OUT, load_run
 from planlib.train import QLearningConfig, train_q_learning
 from theorems.basins import (
     RANDOM_GRAPHS,
@@ -66,7 +64,8 @@ from theorems.small_graphs import as_float, is_acyclic
 from theorems.solving import holds
 from theorems.sweeps import largest_error, structure_error, sweep, swept
 from theorems.unknown_graphs import Unknown, fixed_point, is_max, read_model, solves, unknown
-from theorems.walks import uniform_rows, walk_accuracy
+from theorems.walks import uniform_rows
+from theorems.wandering import TRANSFORMER
 
 claim = claims("cycles")
 
@@ -560,50 +559,6 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 
-# --- transformer ---------------------------------------------------------------------------------
-
-LOW = with_cycles(CYCLIC, 2, Q.initial_scale)
-HIGH = with_cycles(CYCLIC, 2, 1.0)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A stored run, and what is predicted of its sampled accuracy."""
-
-    config: RunConfig = LOW
-    predicted: Callable = walk_accuracy
-
-
-def always_arrives(graph, max_length, temperature):
-    """Mistake: all feasible steps have the right value, so the policy plans well."""
-    return 1.0
-
-
-@claim(
-    "transformer",
-    "transformer",
-    Trained(),
-    {
-        "SFT logits unscaled": Trained(HIGH),
-        "right values plan well": Trained(predicted=always_arrives),
-    },
-    seeds=(2,),
-    fixed="after seed 0",
-)
-def _transformer(stated: Trained, size: str) -> Finding:
-    """From a low start the transformer finds the levels on the cyclic graph, and walks at random."""
-    run = load_run(stated.config)
-    predicted = stated.predicted(run.task.graph, stated.config.q.max_length, READ_OUT)
-    feasible, illegal = run.history["feasible_value"][-1], run.history["reachable_value"][-1]
-    accuracy = run.metrics["sampled_test"]
-    return decide(
-        abs(feasible - 1) < 0.15 and abs(illegal) < 0.25 and abs(accuracy - predicted) < 0.08,
-        f"legal steps {feasible:.2f}, illegal {illegal:.2f}; test accuracy {accuracy:.2f}, predicted {predicted:.2f}",
-        f"outside the hypotheses; stored run on the cyclic 100-node graph, on-policy, {Q.steps:,} updates of {Q.batch_size}, at most "
-        f"{stated.config.q.max_length} tokens; accuracy at temperature {READ_OUT}; margins 0.15 and 0.25 for the levels 1 and 0, 0.08 for the accuracy",
-    )
-
-
 CHECKS = (
     _described,
     _bounded,
@@ -615,7 +570,7 @@ CHECKS = (
     *REMEDIES,
     _return_time,
     _sampled,
-    _transformer,
+    *TRANSFORMER,
     *inapplicable(
         "cycles",
         symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",

@@ -84,20 +84,36 @@ def value_policy(graph, temperature: float, discount: float = 1.0) -> np.ndarray
     adjacency = graph.adjacency.astype(float)
     values, _ = settle(adjacency, graph.reachability, discount)  # (i, j)
     table = action_values(adjacency, values, discount=discount)
+    return softened(table, temperature)
+
+
+def softened(table: np.ndarray, temperature: float) -> np.ndarray:
+    """Softmax of each row of action values at ``temperature``: shape as ``table``."""
     weights = np.exp((table - table.max(-1, keepdims=True)) / temperature)
     return weights / weights.sum(-1, keepdims=True)
 
 
-def walk_accuracy(graph, max_length: int, temperature: float, discount: float = 1.0) -> float:
-    """Chance that :func:`value_policy` arrives in time.
+def accuracy_of(graph, policy: np.ndarray, max_length: int, pairs=None) -> float:
+    """Chance that a policy ``(n, n, n)`` arrives in time: the mean over problems.
 
-    The mean over all problems; ``max_length`` tokens hold the prompt ``s t s``, the
-    steps and the end token.
+    Parameters
+    ----------
+    max_length
+        Tokens that hold the prompt ``s t s``, the steps and the end token.
+    pairs
+        Problems ``(source, target)``, shape ``(m, 2)``; all of the graph if not given.
     """
-    policy = value_policy(graph, temperature, discount)
-    came = arrivals(graph.adjacency, policy, max_length - 4).sum(0)
-    targets, sources = np.nonzero(graph.reachability & ~np.eye(graph.n, dtype=bool))
+    came = arrivals(graph.adjacency, policy, max_length - 4).sum(0)  # (target, source)
+    sources, targets = (graph.reachable_pairs() if pairs is None else np.asarray(pairs)).T
     return float(came[targets, sources].mean())
+
+
+def walk_accuracy(
+    graph, max_length: int, temperature: float, discount: float = 1.0, pairs=None
+) -> float:
+    """Chance that :func:`value_policy` arrives in time, see :func:`accuracy_of`."""
+    policy = value_policy(graph, temperature, discount)
+    return accuracy_of(graph, policy, max_length, pairs)
 
 
 def uniform_rows(adjacency, target: int) -> list[list]:
