@@ -27,22 +27,22 @@ import functools
 import itertools
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
 import torch
 from flint import fmpq
 
-from planlib import exact, losses, metrics, task
+from planlib import exact, losses, task
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
-from planlib.graph import PlanningGraph, erdos_renyi
-from planlib.intervals import interval
+from planlib.graph import InputError
+from planlib.intervals import Estimate, estimate
 from planlib.models import LinearTransformer, TabularModel
-from planlib.studies import PG
-from planlib.study import load_run
-from planlib.train import PolicyGradientConfig, train_policy_gradient
-from theorems.flows import failure_probability, flow
+from planlib.studies import ACYCLIC, after_sft
+from planlib.study import load_record
+from theorems import rates
+from theorems.comparing import FREE, SFT
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import (
     as_float,
@@ -52,8 +52,8 @@ from theorems.small_graphs import (
     rational_policy,
     rational_row,
 )
-from theorems.stored_runs import CHECKED_RUN, STAGES
 from theorems.tables import autograd_gradient
+from theorems.tangents import differentiated
 
 claim = claims("4.2")
 
@@ -62,13 +62,15 @@ claim = claims("4.2")
 
 @dataclass(frozen=True)
 class OnSamples:
-    """What is claimed of one sample: its reward, and the sum of the gradient over a row.
+    """What is claimed of one sample: its reward, the sum of the gradient over a row, what rises.
 
-    ``reward(correct)`` in ``{0, 1}`` or wrong; ``row_sum(reward, visits)`` is 0 or wrong.
+    ``reward(correct)`` in ``{0, 1}`` or wrong; ``row_sum(reward, visits)`` is 0 or wrong;
+    ``taken_rises``: a step taken on a rewarded sample never falls, which is wrong.
     """
 
     reward: object = staticmethod(lambda correct: correct)
     row_sum: object = staticmethod(lambda reward, visits: 0 * reward)
+    taken_rises: bool = False
 
 
 SAMPLE_MUTATIONS = {
@@ -105,32 +107,44 @@ def _sign(stated: OnSamples, size: str) -> Finding:
     )
 
 
-@claim("samples", "exhaustive", OnSamples(), SAMPLE_MUTATIONS, seeds=(421,))
+# On a graph without cycles no rewarded sample visits a row twice, and this mistake passes.
+TWICE = {"no step taken ever falls": OnSamples(taken_rises=True)}
+
+
+@claim("samples", "exhaustive", OnSamples(), SAMPLE_MUTATIONS | TWICE, seeds=(421,))
 def _samples(stated: OnSamples, size: str) -> Finding:
-    """The same on every small acyclic graph, every episode, in exact rationals."""
-    rng, tally = random.Random(421), Tally("graphs", "samples")
-    for adjacency in _acyclic(size):
+    """The same on every small graph, cycles included, every episode, in exact rationals."""
+    rewarded, twice = "of them rewarded", "of these with a row visited twice"
+    rng, tally = random.Random(421), Tally("graphs", "samples", rewarded, twice)
+    largest = 3 if size == "small" else 4
+    for adjacency in (g for n in range(2, largest + 1) for g in digraph_classes(n) if problems(g)):
         n = len(adjacency)
         tally.add("graphs")
+        policies = [rational_policy(n, rng) for _ in range(20)]
         for source, target in problems(adjacency):
             alive = exact.reaches(adjacency, target)
-            batch = [
-                (u, stated.reward(int(exact.is_correct(adjacency, u, target))))
-                for u in exact.episodes(n, source, target, n - 1)
-            ]
-            for _ in range(20):
-                policy = rational_policy(n, rng)
-                for path, reward in batch:
-                    weighted = [(path, target, fmpq(reward))] if reward else []  # else all zeros
+            for path in exact.episodes(n, source, target, n):
+                correct = exact.is_correct(adjacency, path, target)
+                # Without a reward the gradient is 0 by a factor 0, whatever the policy: one of them.
+                for policy in policies if correct else policies[:1]:
+                    reward = stated.reward(int(correct))
+                    gradient = exact.weighted_gradient(policy, [(path, target, fmpq(reward))])
                     holds = all(
                         sum(row) == stated.row_sum(reward, path[:-1].count(j))
                         and all(row[k] >= 0 for k in range(n) if not (adjacency[j][k] and alive[k]))
-                        for (_, j), row in exact.weighted_gradient(policy, weighted).items()
+                        for (_, j), row in gradient.items()
                     )
+                    if stated.taken_rises:
+                        steps = itertools.pairwise(path)
+                        holds = holds and all(gradient[target, j][k] <= 0 for j, k in steps)
                     tally.add("samples", holds)
+                    tally.add(rewarded, count=int(correct))
+                    tally.add(twice, count=int(correct and len(set(path)) < len(path)))
+    for kind in (rewarded, twice):  # without any the claim would say nothing of them
+        tally.add(kind, tally.counts[kind] > 0, count=0)
     return tally.finding(
-        f"every acyclic digraph on up to {n} nodes (one a class), every problem and episode of at most "
-        "n - 1 steps, 20 rational policies each; exact rationals",
+        f"every digraph on up to {largest} nodes that has a problem (one a class), every problem and episode of at most "
+        "n steps; 20 rational policies for each rewarded episode, one for each other; exact rationals",
     )
 
 
@@ -139,12 +153,12 @@ def _acyclic(size: str):
     return [g for n in range(2, largest + 1) for g in digraph_classes(n) if is_acyclic(g)]
 
 
-# --- in expectation: the closed form, by three code paths --------------------------------------
+# --- in expectation: the closed form against exact differentiation and autograd ----------------
 
 
 @dataclass(frozen=True)
 class Expected:
-    """A policy on a problem, and the gradient of its success by enumeration.
+    """A policy on a problem, its success, and the gradient of that by differentiation.
 
     ``rows`` are its :func:`planlib.exact.credits`, which every closed form below reads.
     """
@@ -154,6 +168,7 @@ class Expected:
     source: int
     target: int
     horizon: int
+    success: fmpq
     gradient: dict
     rows: dict
 
@@ -211,28 +226,26 @@ CLOSED_FORM_MUTATIONS = {
 
 
 @functools.cache
-def enumerated(largest: int) -> list[Expected]:
-    """Instances with their gradient by enumeration: each correct path, times its score."""
+def instances(largest: int) -> list[Expected]:
+    """Each problem of each small graph, 20 policies, with success and gradient by differentiation."""
     rng = random.Random(422)
     found = []
     for adjacency in (g for n in range(2, largest + 1) for g in digraph_classes(n)):
         for problem, _ in itertools.product(problems(adjacency), range(20)):
             policy = rational_policy(len(adjacency), rng)
             instance = (adjacency, policy, *problem, 4)
-            paths = exact.path_probabilities(*instance)
-            score = ((-p, exact.sft_gradient(policy, [u])) for u, p in paths.items())
-            found.append(Expected(*instance, exact.add(*score), exact.credits(*instance)))
+            found.append(Expected(*instance, *differentiated(*instance), exact.credits(*instance)))
     return found
 
 
 @claim("gradient", "exhaustive", visit_averaged, CLOSED_FORM_MUTATIONS, seeds=(422,))
 def _gradient(closed_form, size: str) -> Finding:
     """The expected gradient is d pi_k (p_k - mean), with p averaged over the visits."""
-    tally, instances = Tally("policies"), enumerated(3 if size == "small" else 4)
-    for x in instances:
+    tally, found = Tally("policies"), instances(3 if size == "small" else 4)
+    for x in found:
         tally.add("policies", agrees(closed_form, x))
-    cyclic = sum(not is_acyclic(g) for g in (x.adjacency for x in instances))
-    n = len(instances[-1].adjacency)
+    cyclic = sum(not is_acyclic(g) for g in (x.adjacency for x in found))
+    n = len(found[-1].adjacency)
     return tally.finding(
         f"every digraph on up to {n} nodes that has a problem (one a class), every problem, 20 rational "
         f"policies each, horizon 4, so that time-outs matter; {cyclic:,} of them on graphs "
@@ -241,7 +254,7 @@ def _gradient(closed_form, size: str) -> Finding:
 
 
 def agrees(closed_form, x: Expected) -> bool:
-    """Whether a closed form is the gradient by enumeration, exactly."""
+    """Whether a closed form is the gradient by differentiation, exactly."""
     return exact.largest(exact.add((1, closed_form(x)), (-1, x.gradient))) == 0
 
 
@@ -252,7 +265,7 @@ AUTOGRAD_MARGIN = 1e-12  # absolute, in float64; set before the run
 def _trained(every: int) -> list[tuple[Expected, list]]:
     """Every so many instances on 2 and 3 nodes, with the gradient of the trainer's own loss."""
     found = []
-    for x in enumerated(3)[::every]:
+    for x in instances(3)[::every]:
         paths = exact.path_probabilities(x.adjacency, x.policy, x.source, x.target, x.horizon)
         computed = autograd_gradient(x.policy, list(paths), x.target, list(paths.values()))
         found.append((x, computed.tolist()))
@@ -420,98 +433,68 @@ def _bounds(bounds, size: str) -> Finding:
     )
 
 
-RATE_SEEDS = (0, 1, 2, 3, 4)
-FLOW_MARGIN, SAMPLED_MARGIN = 0.05, 0.2  # on the slope; set before the runs
-RATE_NODES = 6
+def _slopes(predicted: float, slopes, margin: float) -> Estimate:
+    return estimate(slopes, least=predicted - margin, most=predicted + margin, of="graphs")
 
 
-def rate_graph(seed: int) -> PlanningGraph:
-    """Return an acyclic graph on which node 5 can be reached from node 0."""
-    return next(
-        g
-        for s in itertools.count(seed, 100)
-        if (g := erdos_renyi(RATE_NODES, 0.85, acyclic=True, seed=s)).reachability[-1, 0]
-    )
+def _words(e: Estimate, digits: int = 3) -> str:
+    return f"{e.mean:.{digits}f} in [{e.low:.{digits}f}, {e.high:.{digits}f}]"
 
 
-@functools.cache
-def rate_slopes(seed: int, updates: int) -> dict[str, object]:
-    """Failure 1 - J of the exact flow and of the sampled trainer from the same logits."""
-    graph = rate_graph(seed)
-    f0 = 0.5 * np.random.default_rng(seed).normal(size=(RATE_NODES, RATE_NODES))
-    times = np.geomspace(1, 1e8, 33)
-    exact_flow = [failure_probability(graph, f) for f in flow(graph, f0, times)]
-    model = TabularModel(RATE_NODES)
-    with torch.no_grad():
-        model.f[-1] = torch.as_tensor(f0)
-    learning_rate, every = 4.0, updates // 16
-    config = PolicyGradientConfig(
-        steps=updates, batch_size=512, learning_rate=learning_rate, optimizer="sgd",
-        evaluate_every=every, max_length=RATE_NODES + 4,
-    )  # fmt: skip
-    history = train_policy_gradient(
-        model, graph, [(0, RATE_NODES - 1)], config, torch.Generator().manual_seed(seed),
-        evaluate=lambda m: {"failure": failure_probability(graph, m.f[-1].detach().numpy())},
-        progress=False,
-    )  # fmt: skip
-    sampled = np.array(history["failure"])
-    at = learning_rate * np.array(history["evaluated_at"])
-    return {
-        "times": times,
-        "flow": np.array(exact_flow),
-        "sampled_at": at,
-        "sampled": sampled,
-    }
+SLOPE_MUTATIONS = {
+    "t^(-1/2)": -0.5,
+    "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
+}
 
 
-def _slope(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+def _late_slopes(cycles: bool) -> list[float]:
+    late = rates.TIMES[rates.LATE]
+    return [rates.slope(late, rates.flow_failures(s, cycles)[rates.LATE]) for s in rates.SEEDS]
 
 
 @claim(
     "rate",
     "statistical",
     -1.0,
-    {
-        "t^(-1/2)": -0.5,
-        "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
-    },
-    seeds=RATE_SEEDS,
+    SLOPE_MUTATIONS,
+    seeds=rates.SEEDS,
+    source="kept",
     fixed="before any run",
 )
 def _rate(predicted: float, size: str) -> Finding:
-    """1 - J falls as 1/t, in the exact flow and in the sampled trainer."""
-    curves = [rate_slopes(seed, 800) for seed in RATE_SEEDS]
-    late = curves[0]["times"] >= 1e4
-    ours = interval([_slope(c["times"][late], c["flow"][late]) for c in curves])
-    theirs = interval([_slope(c["sampled_at"][4:], c["sampled"][4:]) for c in curves])
-    holds = all(
-        predicted - margin < low and high < predicted + margin
-        for (low, high), margin in ((ours, FLOW_MARGIN), (theirs, SAMPLED_MARGIN))
-    )
+    """On acyclic graphs 1 - J falls as 1/t, in the exact flow and in the sampled trainer."""
+    ours = _slopes(predicted, _late_slopes(cycles=False), rates.FLOW_MARGIN)
+    at = rates.SAMPLED_TIMES[4:]
+    sampled = [rates.slope(at, rates.sampled_failures(s)[4:]) for s in rates.SEEDS]
+    theirs = _slopes(predicted, sampled, rates.SAMPLED_MARGIN)
     return decide(
-        holds,
-        f"slope of 1 - J: flow in [{ours[0]:.2f}, {ours[1]:.2f}], "
-        f"sampled in [{theirs[0]:.1f}, {theirs[1]:.1f}]",
-        f"{len(RATE_SEEDS)} acyclic graphs of {RATE_NODES} nodes; exact flow from t = 1e4 to 1e8, margin "
-        f"{FLOW_MARGIN}; the trainer with batches of 512, margin {SAMPLED_MARGIN}; 95% intervals",
+        True,
+        f"slope of 1 - J: flow {_words(ours)}, sampled {_words(theirs, 2)}",
+        f"{len(rates.SEEDS)} acyclic graphs of {rates.NODES} nodes; exact flow from t = 1e4 to 1e8, margin "
+        f"{rates.FLOW_MARGIN}; the trainer with batches of 512 from t = {at[0]:.0f} to {at[-1]:.0f}, margin {rates.SAMPLED_MARGIN}",
+        ours,
+        theirs,
     )
 
 
-CONSTANT_MARGIN = 0.01  # relative, on every instance; its corrections fall as a power of t
-ROUTES = ((1, 2), (2, 2), (1, 2, 2))  # lengths of routes from node 0 to the last that share no row
-
-
-def routes_graph(lengths: tuple[int, ...]) -> PlanningGraph:
-    """Return a graph of routes of the lengths given that share their ends alone."""
-    n = 2 + sum(length - 1 for length in lengths)
-    adjacency, fresh = np.zeros((n, n), dtype=bool), 1
-    for length in lengths:
-        j = 0
-        for _ in range(length - 1):
-            adjacency[j, fresh], j, fresh = True, fresh, fresh + 1
-        adjacency[j, -1] = True
-    return PlanningGraph(adjacency)
+@claim(
+    "rate-cycles",
+    "statistical",
+    -1.0,
+    SLOPE_MUTATIONS,
+    seeds=rates.SEEDS,
+    fixed="before any run",
+)
+def _rate_cycles(predicted: float, size: str) -> Finding:
+    """With a cycle on the way and a horizon the exact flow's 1 - J falls as 1/t as well."""
+    found = _slopes(predicted, _late_slopes(cycles=True), rates.FLOW_MARGIN)
+    return decide(
+        True,
+        f"slope of 1 - J: {_words(found)}",
+        f"{len(rates.SEEDS)} graphs of {rates.CYCLIC_NODES} nodes with a cycle on the way, horizon {rates.CYCLIC_HORIZON}; "
+        f"exact flow from t = 1e4 to 1e8, margin {rates.FLOW_MARGIN}",
+        found,
+    )
 
 
 def starved(wrong: int, others: list[float]) -> float:
@@ -540,91 +523,110 @@ def no_response(wrong, others):
     return float(wrong + sum(k / (1 + k) for k in others))
 
 
-def failure_constant(rule, graph: PlanningGraph, f: np.ndarray, j: int = 0) -> float:
-    """Limit of ``t (1 - J)`` from node ``j`` by the rule of a row, summed along the favourite path."""
-    if j == graph.n - 1:
-        return 0.0
-    favourite = int(f[j].argmax())
-    right = np.flatnonzero(graph.correct_next(graph.n - 1, j))
-    below = {int(k): failure_constant(rule, graph, f, int(k)) for k in right}
-    others = [below[k] for k in below if k != favourite]
-    return rule(graph.n - len(right), others) + below[favourite]
+CONSTANT_MUTATIONS = {
+    "wrong nodes alone fail": wrong_alone,
+    "other right nodes never learn": never_learned,
+    "the favourite stands still": no_response,
+}
 
 
-@functools.cache
-def late_failures(lengths: tuple[int, ...], seed: int) -> tuple[np.ndarray, float]:
-    """Logits of the exact flow at t = 1e12, and ``t (1 - J)`` there."""
-    graph = routes_graph(lengths)
-    f0 = 0.3 * np.random.default_rng(seed).normal(size=(graph.n, graph.n))
-    f = flow(graph, f0, [1.0, 1e12])[-1]
-    return f, 1e12 * failure_probability(graph, f)
+def _off_the_rule(rule, seeds, far: float) -> Finding:
+    margin, found = rates.CONSTANT_MARGIN, []
+    for lengths in rates.ROUTES:
+        gaps = [rates.off_the_rule(rule, lengths, seed, (1.0, far))[-1] for seed in seeds]
+        found.append(estimate(gaps, least=-margin, most=margin, of="starts"))
+    return decide(
+        True,
+        "t (1 - J) over the claim, less 1: " + ", ".join(f"{100 * e.mean:.2f}%" for e in found),
+        f"{len(found)} graphs of two or three routes of one to three steps that share no row, {len(seeds)} random starts "
+        f"each; exact flow up to t = {far:.0e}, margin {margin:.0%} on each graph's mean; the formula is a leading-order argument",
+        *found,
+    )
 
 
 @claim(
     "constant",
     "statistical",
     starved,
-    {
-        "wrong nodes alone fail": wrong_alone,
-        "other right nodes never learn": never_learned,
-        "the favourite stands still": no_response,
-    },
-    seeds=RATE_SEEDS,
+    CONSTANT_MUTATIONS,
+    seeds=rates.SEEDS,
     fixed="before any run",
+    successor="constant-late",
 )
 def _constant(rule, size: str) -> Finding:
     """The constant of that rate counts the other right next nodes too, in part."""
-    gaps = []
-    for lengths, seed in itertools.product(ROUTES, RATE_SEEDS):
-        f, measured = late_failures(lengths, seed)
-        gaps.append(abs(measured / failure_constant(rule, routes_graph(lengths), f) - 1))
-    return decide(
-        max(gaps) < CONSTANT_MARGIN,
-        f"largest deviation from the claim {100 * max(gaps):.1f}%",
-        f"{len(gaps)} exact flows up to t = 1e12 on graphs of two or three routes of one or two steps that share no row, "
-        f"5 random starts each; margin {CONSTANT_MARGIN:.0%} on each; the formula is a leading-order argument",
-    )
+    return _off_the_rule(rule, rates.SEEDS, rates.EARLY)
+
+
+@claim(
+    "constant-late",
+    "statistical",
+    starved,
+    CONSTANT_MUTATIONS,
+    seeds=rates.FRESH_SEEDS,
+    fixed="before any run",
+)
+def _constant_late(rule, size: str) -> Finding:
+    """So it does, when a starved route of three steps has had its time as well."""
+    return _off_the_rule(rule, rates.FRESH_SEEDS, rates.VERY_LATE)
 
 
 # --- transformer -------------------------------------------------------------------------------
 
 
-@functools.cache
-def failures_on_training_pairs(stage: str) -> tuple[int, int]:
-    """Failed and all samples on the training pairs, temperature 1, five samples each."""
-    run = load_run({**STAGES, "the SFT base": CHECKED_RUN}[stage])
-    pairs = run.task.split.train_pairs
-    generator = torch.Generator().manual_seed(42)
-    share = metrics.accuracy(run.model, run.task.graph, pairs, generator, samples=5, max_length=48)
-    return round((1 - share) * 5 * len(pairs)), 5 * len(pairs)
+# Of the base's failures: set on seed 0 at 600 updates, before other seeds were trained that long.
+FAILURES_MARGIN = 0.5
+SOON, SOON_SEEDS = slice(6, 7), (1, 2, 3, 4)
+# The ends of seeds 0 to 7 had been seen when these were named, and none of these.
+END, END_SEEDS = slice(-3, None), (8, 9, 10, 11, 12)
+MORE_SFT_AS_WELL = {"as many updates of SFT": SFT}
 
 
-FAILURES_MARGIN = 0.5  # of the base's failures
+def _halved(method: str, at: slice, seeds) -> Finding:
+    """Whether the failures on training pairs at some evaluations are less than half of the base's."""
+    scope = f"outside the hypotheses; seeds {seeds[0]} to {seeds[-1]}; margin: failures less {FAILURES_MARGIN} of the base's, below 0"
+    try:
+        curves = [
+            1
+            - np.array(
+                load_record(after_sft(replace(ACYCLIC, seed=s))[method])[1]["train_accuracy"]
+            )
+            for s in seeds
+        ]
+    except InputError as error:
+        return decide(None, str(error), scope)
+    before, after = [c[0] for c in curves], [c[at].mean() for c in curves]
+    kept = [x - FAILURES_MARGIN * y for x, y in zip(after, before, strict=True)]
+    found = estimate(kept, most=0.0)
+    figure = f"failures {np.mean(before):.1%} before, {np.mean(after):.1%} after; less half: {_words(found, 4)}"
+    return decide(True, figure, scope, found)
 
 
 @claim(
     "transformer",
     "transformer",
-    "policy gradient",
-    {"as many updates of SFT": "more SFT"},
-    seeds=(2, 42),
+    FREE,
+    MORE_SFT_AS_WELL,
+    seeds=SOON_SEEDS,
     fixed="after seed 0",
+    successor="transformer-late",
 )
-def _transformer(stage: str, size: str) -> Finding:
-    """Policy gradient halves the transformer's failures on the training pairs, and more."""
-    (failed, samples), (before, _) = (
-        failures_on_training_pairs(stage), failures_on_training_pairs("the SFT base")
-    )  # fmt: skip
-    ratio = failed / before
-    # Not a mean over cases: the ratio of two counts, each with the variance of its mean (Poisson).
-    half = 1.96 * ratio * math.sqrt(1 / failed + 1 / before)
-    return decide(
-        ratio + half < FAILURES_MARGIN,
-        f"failures on training pairs {100 * failed / samples:.1f}%, "
-        f"{ratio:.2f} ± {half:.2f} of the base's",
-        f"outside the hypotheses; stored run, {PG.steps} updates of {PG.batch_size}, {samples:,} samples; margin: "
-        "fewer than half of the base's failures",
-    )
+def _transformer(method: str, size: str) -> Finding:
+    """600 updates of policy gradient halve the transformer's failures on the training pairs, and more."""
+    return _halved(method, SOON, SOON_SEEDS)
+
+
+@claim(
+    "transformer-late",
+    "transformer",
+    FREE,
+    MORE_SFT_AS_WELL,
+    seeds=END_SEEDS,
+    fixed="before any run",
+)
+def _transformer_late(method: str, size: str) -> Finding:
+    """1,600 updates do."""
+    return _halved(method, END, END_SEEDS)
 
 
 # --- hypotheses --------------------------------------------------------------------------------
@@ -632,7 +634,7 @@ def _transformer(stage: str, size: str) -> Finding:
 
 @dataclass(frozen=True)
 class Instance:
-    """One step from one batch on the graph 0 -> 1 -> 2, 0 -> 2, toward 2."""
+    """One step on the graph 0 -> 1 -> 2, 0 -> 2, toward 2."""
 
     penalty: float = 0.0
     kl_weight: float = 0.0
@@ -641,21 +643,32 @@ class Instance:
     tabular: bool = True
 
 
+RIGHT, DIRECT, WRONG = [0, 2, 0, 1, 2, 3], [0, 2, 0, 2, 3, 4], [0, 2, 0, 1, 1, 1]
+
+
 def residual(instance: Instance) -> float:
-    """By how much one step raises a wrong logit, or changes the sum of a row; 0 by the theorem."""
+    """By how much one step raises a wrong logit, or changes the sum of a row; 0 by the theorem.
+
+    The most of a step on each kind of sample alone and one on a batch of four.
+    """
+    batches = ([RIGHT], [DIRECT], [WRONG], [RIGHT, RIGHT, DIRECT, WRONG])
+    return max(_broken(instance, torch.tensor(batch)) for batch in batches)
+
+
+def _broken(instance: Instance, tokens: torch.Tensor) -> float:
     n, target = 3, 2
     model, base = ((TabularModel if instance.tabular else LinearTransformer)(n) for _ in range(2))
     with torch.no_grad():
         (model.f[target] if instance.tabular else model.wm)[:2] = torch.tensor(
             [[-0.5, 0.5, 1.0], [-3.0, -3.0, 3.0]], dtype=torch.float64
         )
-    right, direct, wrong = [0, 2, 0, 1, 2, 3], [0, 2, 0, 2, 3, 4], [0, 2, 0, 1, 1, 1]
-    tokens = torch.tensor([right, right, direct, wrong])
     steps = torch.as_tensor(task.path_steps(tokens, n))
-    returns = torch.tensor([1.0, 1.0, 1.0, 0.0]) + instance.penalty
+    earned = [float(sample != WRONG) + instance.penalty for sample in tokens.tolist()]
     log_probs = losses.path_log_probs(model, tokens, steps)
     base_log_probs = losses.path_log_probs(base, tokens, steps).detach()
-    loss = losses.policy_gradient(log_probs, returns, base_log_probs, instance.kl_weight).mean()
+    loss = losses.policy_gradient(
+        log_probs, torch.tensor(earned), base_log_probs, instance.kl_weight
+    ).mean()
     kinds = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
     optimizer = kinds[instance.optimizer](
         model.parameters(), lr=1.0, weight_decay=instance.weight_decay
@@ -673,16 +686,18 @@ def residual(instance: Instance) -> float:
 HYPOTHESES = tuple(
     Hypothesis(name, sentence, holds, Instance(), failing, residual)
     for name, sentence, holds, failing in (
-        ("p = 0", "A wrong sequence earns 0.", lambda x: x.penalty == 0, Instance(penalty=-1.0)),
-        ("lambda = 0", "No KL term.", lambda x: x.kl_weight == 0, Instance(kl_weight=12.0)),
+        ("p = 0", "A wrong sequence earns 0.", lambda x: x.penalty == 0, Instance(penalty=-0.1)),
+        ("lambda = 0", "No KL term.", lambda x: x.kl_weight == 0, Instance(kl_weight=0.01)),
         ("plain SGD", "The step is the gradient: Adam breaks the sum.",
          lambda x: x.optimizer == "sgd", Instance(optimizer="adam")),
         ("no weight decay", "Decay pulls low logits up, wrong ones included.",
-         lambda x: x.weight_decay == 0, Instance(weight_decay=0.5)),
+         lambda x: x.weight_decay == 0, Instance(weight_decay=0.01)),
         ("free rows", "Every row of logits is free (tabular); shared parameters move other rows.",
          lambda x: x.tabular, Instance(tabular=False)),
     )
 )  # fmt: skip
+
+LONG_READINGS = (rates.SAMPLED,)
 
 CHECKS = (
     _sign,
@@ -692,8 +707,11 @@ CHECKS = (
     _stationary,
     _bounds,
     _rate,
+    _rate_cycles,
     _constant,
+    _constant_late,
     _transformer,
+    _transformer_late,
     *inapplicable(
         "4.2",
         solver="softmax probabilities are outside the solver's arithmetic; signs and sums for all logits are the symbolic rung's",
