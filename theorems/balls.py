@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from flint import ctx
 
+from planlib.evidence import Finding, decide
+
 
 def signs_of_balls(gap_of: Callable, rows: list, most_bits: int) -> tuple[int, int, int]:
     """Decide the sign of ``gap_of(row)`` for each row, doubling the precision until it is decided.
@@ -31,3 +33,15 @@ def signs_of_balls(gap_of: Callable, rows: list, most_bits: int) -> tuple[int, i
         undecided += not (gap > 0 or gap < 0)
     ctx.prec = 53
     return failures, undecided, precision
+
+
+def decide_signs(
+    gap_of: Callable, rows: list, most_bits: int, scope: str, kind: str = "rows"
+) -> Finding:
+    """Make the finding that ``gap_of(row)`` is positive for each row; one that stays open decides nothing."""
+    failures, undecided, bits = signs_of_balls(gap_of, rows, most_bits)
+    return decide(
+        False if failures else None if undecided else True,
+        f"{len(rows):,} {kind}, {failures} failures, {undecided} undecided",
+        f"arb balls, up to {bits} bits; {scope}",
+    )

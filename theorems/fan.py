@@ -17,11 +17,13 @@ from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
 from planlib.train import PolicyGradientConfig, train_policy_gradient
 from theorems.gaps import divergence_of_gap, gap_of
+from theorems.readings import Reading
 
 ROWS, START = 100, 0.8  # rows a run, and the favourite's probability at the start
 ETA, BATCH = 100.0, 500
 UPDATES = 120
-SEEDS = tuple(range(20))
+# The first twenty seeds were run when one time was looked at; these decide at four.
+SEEDS = tuple(range(20, 40))
 
 
 def graph() -> PlanningGraph:
@@ -63,6 +65,19 @@ def gaps(seed: int, updates: int = UPDATES) -> np.ndarray:
     )
     assert min(history["accuracy"]) == 1.0  # perfect at the start and ever after
     return np.array(seen)
+
+
+def _means(case: tuple[int, int]) -> list[float]:
+    return divergence_of_gap(gaps(*case)).mean(1).tolist()
+
+
+MEANS = Reading("fan", _means, tuple((seed, UPDATES) for seed in SEEDS))
+
+
+@functools.cache
+def measured(seed: int) -> np.ndarray:
+    """Mean divergence of the 100 rows after each update of one run: ``(updates + 1,)``."""
+    return np.array(MEANS((seed, UPDATES)))
 
 
 @functools.cache

@@ -7,9 +7,10 @@ import itertools
 import math
 from collections.abc import Iterator
 
-import numpy as np
 import sympy as sp
 from flint import arb
+
+from theorems.symbols import is_zero
 
 ETA = sp.Symbol("eta", positive=True)
 
@@ -30,6 +31,45 @@ def row(c: int) -> tuple[tuple, list]:
     """Positive weights ``e^f`` of one row as symbols, and its policy."""
     weights = sp.symbols(f"w0:{c}", positive=True)
     return weights, [w / sum(weights) for w in weights]
+
+
+@functools.cache
+def mean_changes_vanish(c: int, batch: int, martingale: str) -> list[bool]:
+    """Of each of ``c`` choices, whether its logit (or probability, to second order) stays on average."""
+    weights, policy = row(c)
+    change = [sp.Integer(0)] * c
+    for chance, moves in outcomes(policy, batch):
+        moves = [ETA / batch * m for m in moves]
+        new = [w * sp.exp(m) for w, m in zip(weights, moves, strict=True)]
+        for k in range(c):
+            if martingale == "logits":
+                change[k] += chance * moves[k]
+            else:
+                change[k] += chance * sp.diff(new[k] / sum(new), ETA, 2).subs(ETA, 0)
+    return [is_zero(x) for x in change]
+
+
+@functools.cache
+def convexity(c: int) -> tuple:
+    """Second derivative of log-sum-exp along ``v``, and ``sum_{a<b} pi_a pi_b (v_a - v_b)^2``."""
+    f, v = sp.symbols(f"f0:{c}", real=True), sp.symbols(f"v0:{c}", real=True)
+    lse = sp.log(sum(sp.exp(x) for x in f))
+    second = sum(v[a] * v[b] * sp.diff(lse, f[a], f[b]) for a in range(c) for b in range(c))
+    pi = [sp.exp(x) / sum(sp.exp(y) for y in f) for x in f]
+    pairs = itertools.combinations(range(c), 2)
+    return second, sum(pi[a] * pi[b] * (v[a] - v[b]) ** 2 for a, b in pairs)
+
+
+@functools.cache
+def divergence_is_log_sum_exp(c: int) -> bool:
+    """Whether ``KL(U || pi)`` is ``logsumexp(f) - mean f - log c``."""
+    f = sp.symbols(f"f0:{c}", real=True)
+    total = sum(sp.exp(x) for x in f)
+    divergence = sum(
+        sp.Rational(1, c) * (sp.log(sp.Rational(1, c)) - sp.log(sp.exp(x) / total)) for x in f
+    )
+    formula = sp.log(total) - sum(f) / c - sp.log(c)
+    return sp.simplify(sp.expand_log(divergence - formula, force=True)) == 0
 
 
 @functools.cache
@@ -70,12 +110,3 @@ def ball_row(logits: list[float], eta: float, batch: int) -> dict[str, object]:
         "divergence": lambda pi: -sum((p.log() for p in pi), arb(0)) / c - arb(c).log(),
         "entropy": lambda pi: -sum((p * p.log() for p in pi), arb(0)),
     }
-
-
-def expected_increase(policy: np.ndarray, eta: float, batch: int) -> float:
-    """Exact ``E[KL'] - KL`` of one row that every sample visits once, by enumeration."""
-    # The change of the logits sums to 0, so the divergence moves with log-sum-exp alone.
-    return sum(
-        chance * math.log(policy @ np.exp(eta / batch * np.array(moves)))
-        for chance, moves in outcomes(policy, batch)
-    )
