@@ -28,6 +28,7 @@ from planlib.task import (
     check_sequences,
     length_of,
     sft_dataset,
+    split_by_distance,
     split_pairs,
 )
 from planlib.task import needed_length as needed_for
@@ -68,6 +69,10 @@ def make_task(config: RunConfig) -> Task:
     graph = parse_graph(config.graph)
     if config.paths:
         split, _ = given_task(graph, config.paths, config.test_pairs)
+    elif config.within is not None:
+        split = split_by_distance(
+            graph, config.within, config.train_fraction, config.asked, config.seed
+        )
     else:
         split = split_pairs(graph, config.train_fraction, config.seed)
     return Task(config, graph, split)

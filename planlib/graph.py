@@ -89,6 +89,8 @@ class PlanningGraph:
         How the graph is named in records; see :func:`parse_graph`.
     labels
         One label a node (for Blocksworld the state); the node's number if not given.
+    stages
+        The stage of each node, where there are stages (:func:`staged`); no edge goes back.
 
     Raises
     ------
@@ -97,7 +99,13 @@ class PlanningGraph:
         than 0 and 1 (NaN included) or a self-loop.
     """
 
-    def __init__(self, adjacency: object, name: str = "unnamed", labels: Sequence | None = None):
+    def __init__(
+        self,
+        adjacency: object,
+        name: str = "unnamed",
+        labels: Sequence | None = None,
+        stages: Sequence[int] | None = None,
+    ):
         a = np.asarray(adjacency)
         if a.ndim != 2 or a.shape[0] != a.shape[1]:
             raise GraphError("adjacency", "a square matrix", f"an array of shape {a.shape}")
@@ -116,6 +124,7 @@ class PlanningGraph:
         self.n = len(a)
         self.name = name
         self.labels = tuple(range(self.n)) if labels is None else tuple(labels)
+        self.stages = None if stages is None else np.asarray(stages)  # (n,)
 
     def __repr__(self) -> str:
         return f"PlanningGraph({self.name!r}, n={self.n}, edges={int(self.adjacency.sum())})"
@@ -280,6 +289,33 @@ def erdos_renyi(n: int, p: float, acyclic: bool, seed: int) -> PlanningGraph:
     return PlanningGraph(adjacency, name=f"er:n={n},p={p:g},{kind},seed={seed}")
 
 
+def staged(n: int, stages: int, p: float, inside: float, seed: int) -> PlanningGraph:
+    """Random acyclic digraph in stages of equal size: composition is a path through all of them.
+
+    A node has an edge to each node of the next stage with probability ``p``, and to each later
+    node of its own stage with probability ``inside``, independently; there are no others.
+
+    Raises
+    ------
+    GraphError
+        If there are fewer than 2 stages, ``n`` is no multiple of them, or ``p`` or ``inside``
+        lies outside ``[0, 1]``.
+    """
+    if stages < 2:
+        raise GraphError("stages", "at least 2", stages)
+    if n < stages or n % stages:
+        raise GraphError("n", f"a multiple of {stages} stages", n)
+    for name, value in (("p", p), ("inside", inside)):
+        if not 0 <= value <= 1:
+            raise GraphError(name, "a probability in [0, 1]", value)
+    stage = np.repeat(np.arange(stages), n // stages)
+    ahead = stage[None] - stage[:, None]  # (from, to)
+    chance = np.where(ahead == 1, p, np.where(ahead == 0, inside, 0.0))
+    adjacency = np.triu(np.random.default_rng(seed).random((n, n)) < chance, 1)
+    name = f"stages:n={n},stages={stages},p={p:g},inside={inside:g},seed={seed}"
+    return PlanningGraph(adjacency, name=name, stages=stage)
+
+
 def blocksworld(blocks: int) -> PlanningGraph:
     """Blocksworld from its rules: a state is a set of stacks, a legal move is an edge.
 
@@ -317,12 +353,15 @@ def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 GRAMMAR = (
-    "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), 'blocksworld:4', "
+    "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), "
+    "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'blocksworld:4', "
     "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
 )
 NUMBER = r"[0-9]{1,9}"
-RANDOM = re.compile(
-    rf"er:n=({NUMBER}),p=([0-9]*\.?[0-9]+(?:e-?[0-9]+)?),(acyclic|cyclic),seed=({NUMBER})"
+CHANCE = r"[0-9]*\.?[0-9]+(?:e-?[0-9]+)?"
+RANDOM = re.compile(rf"er:n=({NUMBER}),p=({CHANCE}),(acyclic|cyclic),seed=({NUMBER})")
+STAGED = re.compile(
+    rf"stages:n=({NUMBER}),stages=({NUMBER}),p=({CHANCE}),inside=({CHANCE}),seed=({NUMBER})"
 )
 PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
@@ -330,7 +369,7 @@ PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNO
 def parse_graph(spec: str) -> PlanningGraph:
     """Make a graph from its name, the one grammar used everywhere.
 
-    ``er:n=100,p=0.15,acyclic,seed=0``, ``blocksworld:4``,
+    ``er:n=100,p=0.15,acyclic,seed=0``, ``stages:n=90,stages=3,p=0.3,inside=0,seed=0``, ``blocksworld:4``,
     ``pddl:DOMAIN.pddl,PROBLEM.pddl`` (at most 2,000 reachable states, or ``,states=5000`` behind),
     or the path of a file: GraphML, an edge list (comments, comma-separated, with a header),
     MatrixMarket, ProsQA's JSON (``FILE.json#3`` for an entry of a list).  What a file holds that
@@ -345,13 +384,16 @@ def parse_graph(spec: str) -> PlanningGraph:
     if found := RANDOM.fullmatch(_in_order(spec)):
         n, p, way, seed = found.groups()
         return erdos_renyi(int(n), float(p), way == "acyclic", int(seed))
+    if found := STAGED.fullmatch(_in_order(spec)):
+        n, stages, p, inside, seed = found.groups()
+        return staged(int(n), int(stages), float(p), float(inside), int(seed))
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)
         return _from_file(spec, lambda: files.read_pddl(domain, problem, most))
-    if kind not in ("er", "blocksworld", "pddl") and _names_a_file(spec):
+    if kind not in ("er", "stages", "blocksworld", "pddl") and _names_a_file(spec):
         return _from_file(spec, lambda: files.read_graph(spec))
     raise GraphError("graph", GRAMMAR, repr(spec))
 
@@ -361,10 +403,11 @@ def _names_a_file(spec: str) -> bool:
 
 
 def _in_order(spec: str) -> str:
-    """Put the fields of ``er:`` in the grammar's order; each must stand there once anyhow."""
+    """Put the fields of a random graph in the grammar's order; each must stand there once anyhow."""
     kind, _, rest = spec.partition(":")
-    place = {"n": 0, "p": 1, "acyclic": 2, "cyclic": 2, "seed": 3}
-    parts = sorted(rest.split(","), key=lambda part: place.get(part.partition("=")[0], 4))
+    order = ("n", "stages", "p", "inside", "acyclic", "cyclic", "seed")
+    place = {name: at for at, name in enumerate(order)}
+    parts = sorted(rest.split(","), key=lambda part: place.get(part.partition("=")[0], len(order)))
     return f"{kind}:{','.join(parts)}"
 
 

@@ -26,7 +26,7 @@ from planlib.graph import InputError
 STAGES = {"sft": {}, "more-sft": {"more_sft": studies.MORE_SFT}}
 STAGES |= {"pg": {"pg": studies.PG}, "q": {"q": studies.Q}}
 ALL_STAGES = {name for stage in STAGES.values() for name in stage}
-ONLY_WITH = {"off_policy": "q"}  # settings of a run that belong to one stage
+ONLY_WITH = {"off_policy": {"q"}, "asked": {"pg", "q"}}  # settings that belong to some stages
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def read(method: str, arguments: list[str]) -> tuple[studies.RunConfig, Path | N
     given = studies.RunConfig(**STAGES[method])
     short = next(iter(STAGES[method]), "sft")
     left_out = (ALL_STAGES - set(STAGES[method])) | {
-        name for name, stage in ONLY_WITH.items() if stage != short
+        name for name, stages in ONLY_WITH.items() if short not in stages
     }
     members = [*_members(_Place()), *_members(given, left_out, short)]
     options = make_dataclass("Settings", members, frozen=True)

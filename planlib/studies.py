@@ -49,7 +49,11 @@ FIRST_SCHEMA = {
         "max_length",
     },
 }
-GENERATED = ("er", "blocksworld")  # graphs that their names make in full; all others have files
+GENERATED = (
+    "er",
+    "stages",
+    "blocksworld",
+)  # graphs that their names make in full; all others have files
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class RunConfig:
     paths, test_pairs
         Files of training paths and of test pairs in place of our own walks and split, see
         :mod:`planlib.paths`; test pairs that are not given are all that is not trained on.
+    within, asked
+        Train on pairs at most ``within`` apart and test on those farther, see
+        :func:`planlib.task.split_by_distance`; ``asked`` is the share of these that reinforcement
+        learning gets as prompts.
     """
 
     graph: str = "er:n=100,p=0.15,acyclic,seed=0"
@@ -97,6 +105,8 @@ class RunConfig:
     off_policy: bool | None = None
     paths: str | None = None
     test_pairs: str | None = None
+    within: int | None = None
+    asked: float = 0.0
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -113,7 +123,13 @@ class RunConfig:
             raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
         if self.test_pairs and not self.paths:
             raise InputError("test_pairs", "training paths beside them", "none")
-        for name in ("train_fraction", "paths_per_pair") if self.paths else ():
+        if self.within is not None and self.within < 1:
+            raise InputError("within", "at least 1", self.within)
+        if not 0 <= self.asked < 1:
+            raise InputError("asked", "a number in [0, 1)", self.asked)
+        if self.asked and not (self.within and (self.pg or self.q)):
+            raise InputError("asked", "test pairs by distance (within), and pg or q", "neither")
+        for name in ("train_fraction", "paths_per_pair", "within") if self.paths else ():
             if (value := getattr(self, name)) != getattr(RunConfig, name):
                 raise InputError(name, "the default beside given paths, which decide it", value)
         if self.off_policy and not self.q:
@@ -122,7 +138,9 @@ class RunConfig:
     @property
     def base(self) -> RunConfig:
         """The SFT run that the second stage starts from; the run itself without one."""
-        return replace(self, pg=None, more_sft=None, q=None, off_policy=None)
+        without = {"pg": None, "more_sft": None, "q": None, "off_policy": None}
+        # What is asked without a path SFT never sees: one base for all shares.
+        return replace(self, **without, asked=0.0)
 
     @property
     def key(self) -> str:

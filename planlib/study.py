@@ -117,15 +117,15 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
     if base.model is None:  # its record alone was kept: half a minute makes it again
         base = train_run(config.base, progress=progress)
     generator = torch.Generator().manual_seed(config.seed)
-    follow = value_curve if config.q else curve
+    follow, task = value_curve if config.q else curve, make_task(config)
     common = {
-        "evaluate": lambda m: follow(m, base.task, config.seed),
+        "evaluate": lambda m: follow(m, task, config.seed),
         "checkpoint": checkpoint,
         "progress": progress,
     }
     began_from = digest(base.model.state_dict())
-    start = {k: [v] for k, v in follow(base.model, base.task, config.seed).items()}
-    graph, pairs = base.task.graph, base.task.split.train_pairs
+    start = {k: [v] for k, v in follow(base.model, task, config.seed).items()}
+    graph, pairs = task.graph, task.split.prompt_pairs
     if config.pg:
         history = train_policy_gradient(base.model, graph, pairs, config.pg, generator, **common)
     elif config.q:
@@ -134,12 +134,12 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
             base.model, graph, pairs, config.q, generator, behavior_model=behavior, **common
         )
     else:
-        history = train_sft(base.model, base.task.data, config.more_sft, generator, **common)
+        history = train_sft(base.model, task.data, config.more_sft, generator, **common)
     history = {k: start.get(k, []) + v for k, v in history.items()}
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
     temperature = READ_OUT if config.q else 1.0
-    final = measure(base.model, base.task, config.seed, temperature)
-    return Run(config, base.task, base.model, history, final, began_from)
+    final = measure(base.model, task, config.seed, temperature)
+    return Run(config, task, base.model, history, final, began_from)
 
 
 def store_run(

@@ -11,7 +11,7 @@ arXiv 2405.09220.  Nothing here needs torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -175,17 +175,25 @@ class Split:
 
     ``edge_pairs`` are the ends of an edge, shown as the one-step path;
     ``path_pairs`` are the sampled training pairs, shown with several random
-    paths; ``test_pairs`` are all other reachable pairs.
+    paths; ``test_pairs`` are all other reachable pairs, or those far apart
+    (:func:`split_by_distance`), of which ``asked_pairs`` are prompts of reinforcement
+    learning and shown with no path.
     """
 
     edge_pairs: np.ndarray
     path_pairs: np.ndarray
     test_pairs: np.ndarray
+    asked_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
 
     @property
     def train_pairs(self) -> np.ndarray:
-        """Edge pairs and path pairs: the prompts that reinforcement learning may use."""
+        """Edge pairs and path pairs: what SFT has paths for."""
         return np.concatenate([self.edge_pairs, self.path_pairs])
+
+    @property
+    def prompt_pairs(self) -> np.ndarray:
+        """The prompts that reinforcement learning may use: training pairs, and those asked alone."""
+        return np.concatenate([self.train_pairs, self.asked_pairs])
 
 
 def check_seed(seed: object) -> int:
@@ -222,6 +230,43 @@ def split_pairs(graph: PlanningGraph, train_fraction: float, seed: int) -> Split
             "train_fraction", "some test pair left over", f"{train_fraction} of {len(others)} pairs"
         )
     return Split(pairs[is_edge], others[:taken], others[taken:])
+
+
+def split_by_distance(
+    graph: PlanningGraph, within: int, train_fraction: float, asked: float, seed: int
+) -> Split:
+    """Train on problems that are near, test on those that are far: composition, or length.
+
+    Distance is in stages where the graph has stages, else in edges of the shortest path.
+    Training pairs are all edges and a fraction of the other pairs at most ``within`` apart; the
+    rest of these is in no role.  Test pairs are all that are farther, but for a share ``asked``
+    that reinforcement learning gets as prompts.
+
+    Raises
+    ------
+    SplitError
+        If ``within < 1``, a share lies outside ``[0, 1]``, or no test pair is left.
+    """
+    if within < 1:
+        raise SplitError("within", "at least 1", within)
+    for name, share in (("train_fraction", train_fraction), ("asked", asked)):
+        if not 0 <= share <= 1:
+            raise SplitError(name, "a number in [0, 1]", share)
+    rng = np.random.default_rng(check_seed(seed))
+    pairs = graph.reachable_pairs()
+    sources, targets = pairs.T
+    if graph.stages is not None:
+        distance = graph.stages[targets] - graph.stages[sources]  # (m,)
+    else:
+        distance = _distances(graph, pairs)
+    is_edge, near = graph.adjacency[sources, targets], distance <= within
+    if not (~near).any():
+        raise SplitError("within", f"less than the largest distance, {distance.max()}", within)
+    others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
+    taken, shown = round(train_fraction * len(others)), round(asked * len(far))
+    if shown == len(far):
+        raise SplitError("asked", "some test pair left over", f"{asked} of {len(far)} pairs")
+    return Split(pairs[is_edge], others[:taken], far[shown:], far[:shown])
 
 
 def random_paths(

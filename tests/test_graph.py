@@ -75,8 +75,29 @@ def test_erdos_renyi_is_seeded_and_has_the_density():
     assert not erdos_renyi(100, 0.15, False, 0).is_acyclic
 
 
+def test_stages_have_edges_to_the_next_and_inside_and_no_others():
+    graph = parse_graph("stages:n=90,stages=3,p=0.3,inside=0.12,seed=0")
+    ahead = graph.stages[None] - graph.stages[:, None]  # (from, to)
+    assert np.bincount(graph.stages).tolist() == [30, 30, 30]
+    assert graph.is_acyclic and not graph.adjacency[(ahead < 0) | (ahead > 1)].any()
+    assert abs(graph.adjacency[ahead == 1].mean() - 0.3) < 0.03
+    inside = graph.adjacency & (ahead == 0)
+    assert abs(inside.sum() / (3 * 30 * 29 / 2) - 0.12) < 0.03
+    apart = parse_graph("stages:n=90,stages=3,p=0.3,inside=0,seed=0")
+    assert not apart.adjacency[ahead == 0].any() and apart.longest_path == 2
+    assert not np.array_equal(
+        apart.adjacency, parse_graph("stages:n=90,stages=3,p=0.3,inside=0,seed=1").adjacency
+    )
+    assert erdos_renyi(5, 0.5, True, 0).stages is None
+
+
 def test_names_round_trip(tmp_path, triangle):
-    for name in ("er:n=20,p=0.15,acyclic,seed=3", "er:n=20,p=0.5,cyclic,seed=0", "blocksworld:3"):
+    for name in (
+        "er:n=20,p=0.15,acyclic,seed=3",
+        "er:n=20,p=0.5,cyclic,seed=0",
+        "stages:n=12,stages=3,p=0.5,inside=0.25,seed=1",
+        "blocksworld:3",
+    ):
         assert parse_graph(name).name == name
     nx.write_graphml(triangle.to_networkx(), tmp_path / "g.graphml")
     nx.write_edgelist(triangle.to_networkx(), tmp_path / "g.edgelist", data=False)
@@ -123,6 +144,10 @@ def test_bad_adjacency(matrix, message):
         "er:n=10,p=0.5,acyclic=False,seed=0",  # neither a word that is read as true
         "er:n=10,p=0.5,acyclic=no,seed=0",
         "er:n=10,n=20,p=0.5,acyclic,seed=0",  # nor the last of two
+        "stages:n=10,stages=3,p=0.3,inside=0,seed=0",  # no multiple
+        "stages:n=9,stages=1,p=0.3,inside=0,seed=0",
+        "stages:n=9,stages=3,p=1.5,inside=0,seed=0",
+        "stages:n=9,stages=3,p=0.3,seed=0",
         "blocksworld:many",
         "blocksworld:1",
         "blocksworld:9",

@@ -123,6 +123,35 @@ def test_a_second_stage_starts_from_the_stored_base(tmp_path):
     assert all(agrees for _, _, agrees in study.recheck(again).values())
 
 
+def test_far_pairs_are_asked_without_a_path_and_share_one_base(tmp_path):
+    q = QLearningConfig(steps=4, batch_size=8, evaluate_every=2)
+    plain = RunConfig(graph="stages:n=12,stages=3,p=0.6,inside=0,seed=0", width=16, within=1)
+    asked = dataclasses.replace(plain, q=q, asked=0.25, sft=SFTConfig(steps=4, batch_size=8))
+    base = asked.base
+    assert (base.asked, base.within) == (0.0, 1) and base.key != RunConfig(graph=plain.graph).key
+    tasks = [curves.make_task(c) for c in (base, asked)]
+    assert len(tasks[0].split.asked_pairs) == 0 < len(tasks[1].split.asked_pairs)
+    assert np.array_equal(*(t.data for t in tasks))
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        train = study.train_q_learning
+        patch.setattr(
+            study,
+            "train_q_learning",
+            lambda m, g, p, *a, **k: seen.append(p) or train(m, g, p, *a, **k),
+        )
+        run = study.store_run(asked, tmp_path, progress=False)
+    assert np.array_equal(seen[0], tasks[1].split.prompt_pairs)
+    assert np.array_equal(run.task.split.test_pairs, tasks[1].split.test_pairs)
+    for bad in ({"within": 0}, {"asked": 1.0}, {"within": None}):
+        with pytest.raises(
+            InputError, match=next(iter(bad)) if bad != {"within": None} else "asked"
+        ):
+            dataclasses.replace(asked, **bad)
+    with pytest.raises(InputError, match="within"):
+        RunConfig(paths="some.txt", within=1)
+
+
 def test_more_sft_and_policy_gradient_exclude_each_other():
     with pytest.raises(InputError, match="one second stage"):
         dataclasses.replace(SMALL, pg=studies.PG, more_sft=studies.MORE_SFT)

@@ -1,3 +1,4 @@
+import networkx as nx
 import numpy as np
 import pytest
 from conftest import random_adjacency
@@ -5,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planlib import exact, task
-from planlib.graph import InputError, PlanningGraph, blocksworld, erdos_renyi
+from planlib.graph import InputError, PlanningGraph, blocksworld, erdos_renyi, parse_graph
 from planlib.task import Outcome
 
 END, PAD = 3, 4  # of the triangle
@@ -97,6 +98,52 @@ def test_no_test_pair_leaks(seed, fraction):
     assert {(int(row[0]), int(row[1])) for row in data} == train
     edges = {tuple(row[2:4]) for row in data.tolist() if row[4] == task.end_token(12)}
     assert edges == set(zip(*map(list, np.nonzero(graph.adjacency)), strict=True))
+
+
+STAGED = "stages:n=24,stages=4,p=0.5,inside=0.2,seed=0"
+
+
+@pytest.mark.parametrize(
+    ("spec", "within"), [(STAGED, 1), (STAGED, 2), ("er:n=14,p=0.3,acyclic,seed=2", 2)]
+)
+def test_far_problems_are_tested_and_near_ones_trained(spec, within):
+    graph = parse_graph(spec)
+    split = task.split_by_distance(graph, within, 0.5, 0.25, 3)
+    lengths = dict(nx.all_pairs_shortest_path_length(graph.to_networkx()))
+
+    def distance(s, t):
+        return lengths[s][t] if graph.stages is None else graph.stages[t] - graph.stages[s]
+
+    near = {tuple(p) for p in split.train_pairs.tolist()}
+    test, asked = ({tuple(p) for p in x.tolist()} for x in (split.test_pairs, split.asked_pairs))
+    assert all(distance(*p) <= within for p in near)
+    assert all(distance(*p) > within for p in test | asked) and not test & asked
+    far = {tuple(p) for p in graph.reachable_pairs().tolist() if distance(*p) > within}
+    assert test | asked == far and len(asked) == round(0.25 * len(far))
+    assert set(zip(*map(list, np.nonzero(graph.adjacency)), strict=True)) <= near
+    prompts = {tuple(p) for p in split.prompt_pairs.tolist()}
+    assert prompts == near | asked
+    data = task.sft_dataset(graph, split, 2, 3)
+    assert {(int(row[0]), int(row[1])) for row in data} == near  # nothing far is shown
+    none = task.split_by_distance(graph, within, 0.5, 0.0, 3)
+    assert test | asked == {tuple(p) for p in none.test_pairs.tolist()}
+    assert np.array_equal(none.path_pairs, split.path_pairs)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"within": 0}, "within"),
+        ({"within": 3}, "within"),  # nothing is farther
+        ({"train_fraction": 1.5}, "train_fraction"),
+        ({"asked": -0.1}, "asked"),
+        ({"asked": 1.0}, "asked"),
+    ],
+)
+def test_a_split_by_distance_that_leaves_nothing_is_refused(changes, name):
+    asked = {"within": 1, "train_fraction": 0.5, "asked": 0.0, "seed": 0} | changes
+    with pytest.raises(task.SplitError, match=name):
+        task.split_by_distance(parse_graph(STAGED), **asked)
 
 
 def test_split_is_seeded(ten):
