@@ -6,6 +6,7 @@ on a whole graph in floats, and says what the greedy policy at its end is worth.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from planlib.evidence import Finding, Tally, claims, decide
 from planlib.graph import PlanningGraph
 from theorems.basins import graphs_of
 from theorems.small_graphs import as_float
-from theorems.sweeps import action_values, sweep, sweep_values
+from theorems.sweeps import action_values, sweep
 from theorems.walks import arrivals, distances, settle, tied_greedy
 
 GAMMA = fmpq(9, 10)
 COST = fmpq(1, 5)
+SWEEPS = 12
+STARTS_APART = 3  # pairs of tables a target
 
 
 def double_q(adjacency, first, second, target: int):
@@ -51,15 +54,15 @@ def lagged(adjacency, slow, target: int):
 
 
 def with_double_q(adjacency, first, second, target):
-    """Double Q-learning, 40 sweeps."""
-    for _ in range(40):
+    """Double Q-learning, some sweeps."""
+    for _ in range(SWEEPS):
         first, second = double_q(adjacency, first, second, target)
     return first
 
 
 def with_target_network(adjacency, table, slow, target):
-    """A target network that moves by a half, 40 sweeps."""
-    for _ in range(40):
+    """A target network that moves by a half, some sweeps."""
+    for _ in range(SWEEPS):
         table, slow = lagged(adjacency, slow, target)
     return table
 
@@ -71,8 +74,8 @@ def both(adjacency, first, second, target):
 
 
 def with_discount(adjacency, table, other, target):
-    """A discount of 9/10, 40 sweeps: what does bring values down must be noticed."""
-    for _ in range(40):
+    """A discount of 9/10, some sweeps: what does bring values down must be noticed."""
+    for _ in range(SWEEPS):
         table = exact.bellman(adjacency, table, target, GAMMA)
     return table
 
@@ -111,39 +114,50 @@ def costed(d):
     return max(-COST, -COST if d is None else 1 - COST * d)
 
 
-def _remedy(claim: Limit, size: str) -> Finding:
-    rng = random.Random(34)
-    graphs = cases = 0
-    worst = fmpq(0)
+@functools.cache
+def limits(discount, step_cost, size: str) -> tuple[int, list[tuple[list, list]]]:
+    """Sweeps of random starts: how many graphs, and (distances, values at the end) off each target."""
+    rng, found = random.Random(34), []
     longest = [[int(k == j + 1) for k in range(9)] for j in range(9)]  # a path longer than 1 + 1/c
-    for adjacency in [*graphs_of(size), longest]:
-        graphs += 1
+    graphs = [*graphs_of(size), longest]
+    for adjacency in graphs:
         n = len(adjacency)
         for target in range(n):
-            distance = exact.distances(adjacency, target)
-            goal = [fmpq(claim.value(distance[j])) for j in range(n) if j != target]
+            away = exact.distances(adjacency, target)
             for _ in range(2):
                 values = [fmpq(rng.randint(-9, 9), 3) for _ in range(n)]
                 for _ in range(60):
-                    values = sweep(adjacency, values, target, claim.discount, claim.step_cost)
-                cases += 1
-                found = [v for j, v in enumerate(values) if j != target]
-                worst = max(worst, *(abs(a - b) for a, b in zip(found, goal, strict=True)))
+                    values = sweep(adjacency, values, target, discount, step_cost)
+                found.append([x[:target] + x[target + 1 :] for x in (away, values)])
+    return len(graphs), found
+
+
+def _remedy(claim: Limit, size: str) -> Finding:
+    graphs, found = limits(claim.discount, claim.step_cost, size)
+    worst = max(
+        abs(v - fmpq(claim.value(d)))
+        for away, values in found
+        for d, v in zip(away, values, strict=True)
+    )
     bound = 10 * as_float(GAMMA**60) if claim.step_cost == 0 else 0
     return decide(
         as_float(worst) <= bound,
-        f"{graphs} graphs, {cases:,} starts, largest distance from the limit {as_float(worst):.2g}",
-        f"every digraph on up to 4 nodes (3 when small; one a class) and a path of 9, every target, 2 random rational starts in "
+        f"{graphs} graphs, {len(found):,} starts, largest distance from the limit {as_float(worst):.2g}",
+        f"every digraph on up to {3 if size == 'small' else 4} nodes (one a class) and a path of 9, every target, 2 random rational starts in "
         f"[-3, 3], 60 sweeps; the bound is 10 gamma^60 = {10 * as_float(GAMMA**60):.2g} with discount 9/10, and 0 with step cost 1/5; exact",
     )
 
 
 @dataclass(frozen=True)
 class Stays:
-    """What becomes of high values on cycles, under an algorithm: ``holds(largest on the cycles)``."""
+    """What becomes of high values on cycles, under an algorithm: ``holds(largest on the cycles)``.
+
+    Entries of both tables start between 2 and ``2 + apart``.
+    """
 
     run: Callable
     holds: Callable
+    apart: object = fmpq(35, 36)
 
 
 def high(value) -> bool:
@@ -156,6 +170,31 @@ def cured(value):
     return value <= 1
 
 
+@functools.cache
+def ends_apart(run: Callable, apart, size: str) -> tuple[int, int, list[list]]:
+    """How many graphs, and targets with a cycle off them; largest entry of each such row at the end."""
+    rng, graphs, targets, found = random.Random(35), 0, 0, []
+    for adjacency in graphs_of(size):
+        n = len(adjacency)
+        graphs += 1
+        for target in range(n):
+            cycle = exact.on_cycle(adjacency, target)
+            if not any(cycle):
+                continue
+            targets += 1
+            for _ in range(STARTS_APART):
+                # Two different tables: from equal ones double Q-learning is plain Q-learning.
+                tables = [
+                    [[2 + apart * fmpq(rng.randint(0, 6), 6) for _ in range(n)] for _ in range(n)]
+                    for _ in "ab"
+                ]
+                for t in tables:
+                    t[target] = [fmpq(0)] * n
+                ends = run(adjacency, *tables, target)
+                found.append([max(ends[c]) for c in range(n) if cycle[c]])
+    return graphs, targets, found
+
+
 @claim(
     "no-remedy",
     "exhaustive",
@@ -163,35 +202,21 @@ def cured(value):
     {
         "they cure it": Stays(both, cured),
         "with a discount": Stays(with_discount, high),
+        "however far apart": Stays(with_double_q, high, fmpq(2)),
     },
     seeds=(35,),
 )
 def _no_remedy(stated: Stays, size: str) -> Finding:
-    """Double Q-learning and a target network leave high values on cycles where they are."""
-    rng = random.Random(35)
-    tally = Tally("graphs", "targets with a cycle off them")
-    for adjacency in graphs_of(size):
-        n = len(adjacency)
-        tally.add("graphs")
-        for target in range(n):
-            cycle = exact.on_cycle(adjacency, target)
-            if not any(cycle):
-                continue
-            # Two different tables, so that neither is a fixed point: 2 and up to a quarter more.
-            tables = [
-                [[2 + fmpq(rng.randint(0, 9), 36) for _ in range(n)] for _ in range(n)]
-                for _ in "ab"
-            ]
-            for t in tables:
-                t[target] = [fmpq(0)] * n
-            ends = stated.run(adjacency, *tables, target)
-            tally.add(
-                "targets with a cycle off them",
-                all(stated.holds(max(ends[c])) for c in range(n) if cycle[c]),
-            )
+    """Double Q-learning and a target network leave high values on cycles high, from entries less than 1 apart."""
+    graphs, targets, found = ends_apart(stated.run, stated.apart, size)
+    tally = Tally("graphs", "targets with a cycle off them", "starts")
+    tally.add("graphs", count=graphs)
+    tally.add("targets with a cycle off them", count=targets)
+    for largest in found:
+        tally.add("starts", all(map(stated.holds, largest)))
     return tally.finding(
-        f"every digraph on up to {n} nodes (one a class): two different random tables between 2 and 9/4 (both of double Q, or the model "
-        "and its average), values on the cycles of G - i after 40 sweeps; exact",
+        f"every digraph on up to {3 if size == 'small' else 4} nodes (one a class), {STARTS_APART} pairs of random tables each, entries from 2 to {2 + stated.apart}, both "
+        f"of double Q, or the model and its average; values on the cycles of G - i after {SWEEPS} sweeps; exact",
     )
 
 
@@ -263,26 +288,30 @@ REMEDIES = (_discount, _step_cost, _horizon, _no_remedy)
 
 
 def average_network(
-    adjacency: np.ndarray, values: np.ndarray, rounds: int = 400, decay: float = 0.9
+    adjacency: np.ndarray, table: np.ndarray, rounds: int = 300, decay: float = 0.9
 ) -> np.ndarray:
-    """Sweep with a target network that keeps ``decay`` of itself: values ``(n, n)``, target, node."""
-    slow = values.copy()
+    """Sweep with a target network that keeps ``decay`` of itself, from a table ``(n, n, n)``."""
+    slow = table.copy()
     for _ in range(rounds):
-        slow = decay * slow + (1 - decay) * sweep_values(adjacency, slow)
+        slow = decay * slow + (1 - decay) * action_values(adjacency, slow.max(-1))
     return slow
 
 
 def double_tables(
     adjacency: np.ndarray, first: np.ndarray, second: np.ndarray, rounds: int = 100
-) -> np.ndarray:
-    """Sweep double Q-learning, each table's best step valued by the other: values of the first."""
-    itself = np.arange(len(adjacency))
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sweep double Q-learning, each table's best step valued by the other: both tables ``(n, n, n)``."""
     for _ in range(rounds):
-        tables = action_values(adjacency, first), action_values(adjacency, second)
-        picks = [t.argmax(-1)[..., None] for t in tables]
-        first, second = (np.take_along_axis(tables[1 - s], picks[s], -1)[..., 0] for s in (0, 1))
-        first[itself, itself] = second[itself, itself] = 0
-    return first
+        pair = first, second
+        picks = [t.argmax(-1)[..., None] for t in pair]
+        worth = (np.take_along_axis(pair[1 - s], picks[s], -1)[..., 0] for s in (0, 1))
+        first, second = (action_values(adjacency, v) for v in worth)
+    return first, second
+
+
+def starts_apart(n: int, least: float, most: float, seed: int = 0) -> np.ndarray:
+    """Two tables of independent entries, uniform between two bounds: shape ``(2, n, n, n)``."""
+    return np.random.default_rng(seed).uniform(least, most, (2, n, n, n))
 
 
 def effective_choices(policy: np.ndarray, feasible: np.ndarray) -> np.ndarray:
@@ -293,7 +322,10 @@ def effective_choices(policy: np.ndarray, feasible: np.ndarray) -> np.ndarray:
 
 
 def remedied(graph: PlanningGraph, limit: int = 44) -> dict[str, tuple[float, float, float]]:
-    """Each remedy from values of 2 everywhere, and what its greedy policy does within ``limit`` moves.
+    """Each remedy from a high table, and what its greedy policy does within ``limit`` moves.
+
+    The entries of the table are independent, uniform between 2 and 4; the second of double
+    Q-learning is another draw, since from equal tables it is plain Q-learning.
 
     Returns
     -------
@@ -305,7 +337,8 @@ def remedied(graph: PlanningGraph, limit: int = 44) -> dict[str, tuple[float, fl
     off = ~np.eye(n, dtype=bool)
     feasible = graph.adjacency[None] & graph.reachability[:, None]  # (i, j, k)
     away = distances(graph.adjacency)  # (i, j)
-    high, zeros = np.full((n, n), 2.0), np.zeros((n, n))
+    first, second = starts_apart(n, 2.0, 4.0)
+    high, zeros = first.max(-1) * off, np.zeros((n, n))
 
     def hurry(left):  # with time in the table: uniform over the steps that are still in time
         return tied_greedy(((away[:, None, :] <= left - 1) & graph.adjacency[None]).astype(float))
@@ -315,8 +348,8 @@ def remedied(graph: PlanningGraph, limit: int = 44) -> dict[str, tuple[float, fl
 
     policies = {
         "optimistic start": tied_greedy(settled(high)),
-        "double Q": tied_greedy(action_values(a, double_tables(a, high, high))),
-        "target network": tied_greedy(action_values(a, average_network(a, high))),
+        "double Q": tied_greedy(sum(double_tables(a, first, second))),
+        "target network": tied_greedy(average_network(a, first)),
         "zeros": tied_greedy(settled(zeros)),
         "discount 0.9": tied_greedy(settled(high, discount=0.9)),
         "step cost 0.1": tied_greedy(settled(high, step_cost=0.1)),
