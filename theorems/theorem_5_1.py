@@ -18,10 +18,8 @@ first version).  The exact set of fixed points and the bound by the running maxi
 
 from __future__ import annotations
 
-import functools
 import itertools
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -31,16 +29,18 @@ from flint import fmpq
 from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import erdos_renyi
+from planlib.intervals import estimate
 from planlib.models import TabularModel
-from planlib.studies import Q
-from planlib.study import READ_OUT, load_run
-from planlib.train import QLearningConfig, train_q_learning
+from planlib.train import QLearningConfig
+from theorems import q_runs
+from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
+from theorems.q_runs import Runs
 from theorems.readings import Reading
 from theorems.small_graphs import as_float
 from theorems.solving import holds, rational
-from theorems.stored_runs import OUTCOME, PROCESS
 from theorems.sweeps import swept
+from theorems.tables import learn_entries
 
 claim = claims("5.1")
 
@@ -121,135 +121,175 @@ def _fixed_points(stated, size: str) -> Finding:
     )
 
 
-# --- exhaustive: sampled updates in exact rationals --------------------------------------------
+@dataclass(frozen=True)
+class Bound:
+    """What a value is claimed not to exceed after an update with a step in ``(0, most_step]``.
 
+    ``of(highest, onto)`` takes z3 numbers: the largest value so far, starts among them, and the
+    largest that a step onto the target has had.
+    """
 
-def running_maximum(history):
-    """Our bound: the largest value that any entry off or onto the target has had so far."""
-    return max(history)
-
-
-def reward_bound(history):
-    """Mistake: no value exceeds the largest reward, 1."""
-    return 1
-
-
-def largest_onto_target(history):
-    """Mistake: the steps onto the target alone decide, the starts are forgotten."""
-    return max(history[1:])
+    of: object = staticmethod(lambda highest, onto: highest)
+    most_step: int = 1
 
 
 @claim(
     "bound",
-    "exhaustive",
-    running_maximum,
-    {"at most 1": reward_bound, "the starts forgotten": largest_onto_target},
-    seeds=(511,),
+    "solver",
+    Bound(),
+    {
+        "at most 1": Bound(lambda highest, onto: z3.If(highest < 1, highest, z3.RealVal(1))),
+        "the starts forgotten": Bound(lambda highest, onto: onto),
+        "steps up to 2": Bound(most_step=2),
+    },
 )
-def _bounded(bound, size: str) -> Finding:
-    """No value ever exceeds the running maximum of starts and steps onto the target."""
-    rng, tally = random.Random(511), Tally("runs")
-    for n, _ in itertools.product((2, 3, 4), range(20 if size == "small" else 100)):
-        target = n - 1
-        values = [[fmpq(rng.randint(-9, 15), 7) for _ in range(n)] for _ in range(n)]
-        values[target] = [fmpq(0)] * n
-        starts = max(x for row in values[:target] for x in row)
-        history = [starts]
-        for _ in range(60):
-            j, k = rng.randrange(target), rng.randrange(n)
-            step = fmpq(rng.randint(1, 7), 7)
-            goal = fmpq(rng.randint(0, 1)) if k == target else max(values[k])
-            values[j][k] += step * (goal - values[j][k])
-            if k == target:
-                history.append(values[j][k])
-        tally.add("runs", max(x for row in values[:target] for x in row) <= bound(history))
+def _bounded(bound: Bound, size: str) -> Finding:
+    """With steps in (0, 1] no value ever exceeds the running maximum of starts and steps onto the target."""
+    tally = Tally("questions", failed="refuted", undecided="undecided")
+    largest = 4 if size == "small" else 6
+    for n, itself in itertools.product(range(2, largest + 1), (False, True)):
+        # One update of an entry (j, k), k not the target: of f(k)[k] itself, or of another row.
+        row = [z3.Real(f"f_{m}") for m in range(n)]  # node k's; the target is the last
+        old = row[0] if itself else z3.Real("old")
+        step, best, highest, onto = z3.Reals("step V highest onto")
+        solver = z3.Solver()
+        solver.set("timeout", 60_000)
+        solver.add(step > 0, step <= bound.most_step)
+        solver.add(highest >= onto, onto >= row[-1], *(highest >= x for x in (*row, old)))
+        solver.add(*(best >= x for x in row), z3.Or(*(best == x for x in row)))
+        solver.add(old + step * (best - old) > bound.of(highest, onto))
+        tally.add("questions", holds(solver.check()))
     return tally.finding(
-        "2 to 4 nodes, random rational starts between -9/7 and 15/7, 60 updates of random entries with random steps in "
-        "(0, 1], rewards onto the target drawn from {0, 1}: any sequence of prefixes; exact rationals",
+        f"z3, the negated claim for one update off the target, by induction for all orders: 2 to {largest} nodes, all real values and steps; "
+        "an update onto the target belongs to the maximum, whatever its prefix was"
+    )
+
+
+# --- exhaustive: all orders of updates at once -------------------------------------------------
+
+
+DRAWN = Orders(process=False, drawn=True)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Where runs of single updates end: one constant, from the largest worth of a step onto the target up."""
+
+    orders: Orders = DRAWN
+    most: float = np.inf
+
+
+@claim(
+    "orders",
+    "exhaustive",
+    Ends(),
+    {
+        "at most 1": Ends(most=1),
+        "an entry forgotten": Ends(replace(DRAWN, forgotten=(0, 0))),
+        "the order chosen by who sees the table": Ends(replace(DRAWN, drawn=False)),
+    },
+)
+def _orders(ends: Ends, size: str) -> Finding:
+    """In orders that are drawn single updates at step 1 end in one constant that no step onto the target exceeds."""
+    tally = Tally("tables", "ends", failed="ends of another kind, or none where one was claimed")
+    for n in (3, 4):
+        values = np.arange(-2, 3.5, 0.5) if n < 4 else np.arange(2 if size == "small" else 3)
+        none = [[0] * n] * n  # no graph enters
+        tables, last = fair_ends(none, n - 1, values, ends.orders)
+        off, onto = tables[:, :-1, :-1].max((1, 2)), tables[:, :-1, -1].max(1)
+        one = off == tables[:, :-1, :-1].min((1, 2))
+        claimed = one & (off >= onto) & (off <= ends.most)
+        found = np.isin(np.arange(len(tables)), last)
+        tally.add("tables", count=len(tables))
+        tally.add("ends", count=len(last))
+        tally.failures += int((claimed != found).sum())
+    return tally.finding(
+        "all tables on 3 nodes with values in halves from -2 to 3, on 4 with 0, 1 and 2, each step onto the target worth 0 or 1 for good; "
+        "every order of updates of single entries: the sets of tables that no update leaves; updates held against exact ones"
     )
 
 
 # --- statistical: what the constant becomes ----------------------------------------------------
 
-SEEDS = (0, 1, 2, 3, 4)
-SPREAD_MARGIN = 0.05  # spread of the values, and distance from the claim; set before the runs
+SEEDS = tuple(range(10, 20))  # fresh, for the trainer that moves an entry by a step in (0, 1]
+SPREAD_MARGIN = 0.05  # of spread, and of the step onto the target that exceeds; set before the runs
+STEP, AGAIN = 0.5, 50  # an entry's step, and how often each is updated at least
 
 
-def _outcome_table(case: tuple[int, str, int]) -> list[tuple[list, list]]:
+def _learned(case: tuple[int, str, int]) -> list[dict]:
+    """Train a table from a Gaussian start; values of all steps and least number of updates, a target each."""
     seed, reward, updates = case
     n = 5
     graph = erdos_renyi(n, 0.6, acyclic=True, seed=seed)
-    model = TabularModel(n)
+    model, draws = TabularModel(n), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        model.f.copy_(torch.randn(n, n, n, generator=draws, dtype=torch.float64))
     config = QLearningConfig(
-        steps=updates, batch_size=128, learning_rate=2.0, optimizer="sgd", reward=reward,
+        steps=updates, batch_size=128, learning_rate=STEP, optimizer="sgd", reward=reward,
         target_decay=0.0, epsilon=0.5, max_length=16,
     )  # fmt: skip
-    train_q_learning(
-        model,
-        graph,
-        graph.reachable_pairs(),
-        config,
-        torch.Generator().manual_seed(seed),
-        progress=False,
-    )
-    f = model.f.detach().numpy()
-    found = []
+    counts = learn_entries(model, graph, config, seed)
+    f, found = model.f.detach().numpy(), []
     for i in np.unique(graph.reachable_pairs()[:, 1]):
-        others = [j for j in range(n) if j != i]
-        feasible = graph.adjacency & graph.reachability[i]
-        off = np.ix_(others, others)
-        found.append((f[i][off].tolist(), feasible[off].tolist()))
+        rows = np.arange(n) != i
+        assert not updates or counts[i][rows].min() >= AGAIN  # every entry, again and again
+        found.append({"off": f[i][rows][:, rows].tolist(), "onto": f[i][rows, i].tolist()})
     return found
 
 
-UPDATES = 800
+UPDATES = 400
 TABLES = Reading(
     "tables-5-1",
-    _outcome_table,
-    tuple(itertools.product(SEEDS, ("outcome", "process"), (UPDATES,))),
+    _learned,
+    tuple(itertools.product(SEEDS, ("outcome", "process"), (UPDATES, 0))),
 )
 LONG_READINGS = (TABLES,)
 
 
-@functools.cache
-def outcome_table(seed: int, reward: str, updates: int) -> tuple:
-    """Train a table from zeros; its values off the target, and each row's class.
+@dataclass(frozen=True)
+class Tables:
+    """Tables of the trainer; or, ``zeros``, tables of zeros in their place."""
 
-    Returns
-    -------
-    tuple
-        Values, and whether the step is feasible: one row a target with a problem.
-    """
-    found = TABLES((seed, reward, updates))
-    return tuple((np.array(values), np.array(feasible)) for values, feasible in found)
+    reward: str = "outcome"
+    updates: int = UPDATES
+    zeros: bool = False
 
 
 @claim(
     "levels",
     "statistical",
-    "outcome",
-    {"process reward": "process"},
+    Tables(),
+    {
+        "process reward": Tables("process"),
+        "never trained": Tables(updates=0),
+        "zeros": Tables(zeros=True),
+    },
     seeds=SEEDS,
     source="kept",
     fixed="before any run",
 )
-def _levels(reward: str, size: str) -> Finding:
-    """The sampled trainer gives all steps off the target one value: no structure."""
-    gaps, spreads, tops = [], [], []
-    for seed in SEEDS[:3] if size == "small" else SEEDS:
-        for values, feasible in outcome_table(seed, reward, UPDATES):
-            spreads.append(values.max() - values.min())
-            tops.append(values.max())
-            if feasible.any():
-                gaps.append(values[feasible].mean() - values[~feasible].mean())
-    gap, spread = float(np.abs(gaps).max()), float(np.max(spreads))
-    holds = spread < SPREAD_MARGIN and gap < SPREAD_MARGIN
+def _levels(tables: Tables, size: str) -> Finding:
+    """The sampled trainer gives all steps off the target one value, and no step onto it is worth more."""
+    spreads, exceeding, constants = [], [], []
+    for seed in SEEDS:
+        trained = TABLES(
+            (seed, "outcome", UPDATES)
+        )  # it knows what a step onto the target is worth
+        kept = TABLES((seed, tables.reward, tables.updates))
+        off = [np.array(one["off"]) * (not tables.zeros) for one in kept]
+        spreads.append(max(x.max() - x.min() for x in off))
+        exceeding.append(max(max(t["onto"]) - x.min() for t, x in zip(trained, off, strict=True)))
+        constants += [x.mean() for x in off]
+    spread = estimate(spreads, most=SPREAD_MARGIN, of="graphs")
+    above = estimate(exceeding, most=SPREAD_MARGIN, of="graphs")
     return decide(
-        holds,
-        f"largest spread off the target {spread:.2f}, feasible above others by at most {gap:.2f}; "
-        f"constants from {min(tops):.2f} to {max(tops):.2f}",
-        f"{len(SEEDS[:3] if size == 'small' else SEEDS)} acyclic graphs of 5 nodes, zero start, half of the steps uniform, "
-        f"constant step, every target with a problem; margin {SPREAD_MARGIN}",
+        True,
+        f"largest spread off the target {spread.mean:.2f} [{spread.low:.2f}, {spread.high:.2f}]; a step onto it exceeds the least value "
+        f"off it by at most {above.mean:.2f} [{above.low:.2f}, {above.high:.2f}]; constants from {min(constants):.2f} to {max(constants):.2f}",
+        f"{len(SEEDS)} acyclic graphs of 5 nodes, every target with a problem, Gaussian starts, half of the steps uniform; an entry moves by {STEP:g} "
+        f"toward the mean of its targets in a batch, {UPDATES} batches of 128, each entry at least {AGAIN} times; margins {SPREAD_MARGIN}",
+        spread,
+        above,
     )
 
 
@@ -259,24 +299,27 @@ def _levels(reward: str, size: str) -> Finding:
 @claim(
     "transformer",
     "transformer",
-    OUTCOME,
-    {"process reward": PROCESS},
-    seeds=(2,),
+    Runs(q_runs.OUT_ON),
+    {
+        "process reward": Runs(q_runs.ON),
+        "where it starts, SFT logits times 0.05": Runs(q_runs.OUT_ON, at=0, scale=0.05),
+    },
+    seeds=q_runs.SEEDS,
     fixed="after seed 0",
 )
-def _transformer(config, size: str) -> Finding:
+def _transformer(runs: Runs, size: str) -> Finding:
     """With outcome reward the transformer's classes merge and its accuracy is gone."""
-    run = load_run(config)
-    levels = [
-        run.history[f"{name}_value"][-1]
-        for name in ("feasible", "adjacent", "reachable", "neither")
-    ]
-    accuracy = run.metrics["sampled_test"]
+    levels = runs.levels()
+    apart = [max(seed) - min(seed) for seed in zip(*levels.values(), strict=True)]
+    spread = estimate(apart, most=0.1)
+    accuracy = estimate(runs.read("test_accuracy"), most=0.05)
     return decide(
-        max(levels) - min(levels) < 0.1 and accuracy < 0.05,
-        f"levels of the four classes {', '.join(f'{x:.2f}' for x in levels)}; test accuracy {accuracy:.3f}",
-        f"outside the hypotheses; stored run, on-policy, {Q.steps:,} updates of {Q.batch_size}; classes feasible, "
-        f"adjacent, reachable, neither; accuracy at temperature {READ_OUT}; margins 0.1 and 0.05",
+        True,
+        f"levels {', '.join(f'{np.mean(x):.2f}' for x in levels.values())}, apart by {spread.mean:.3f} [{spread.low:.3f}, {spread.high:.3f}]; "
+        f"accuracy {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]",
+        f"{q_runs.SCOPE}; on-policy; margins 0.1 and 0.05",
+        spread,
+        accuracy,
     )
 
 
@@ -313,6 +356,7 @@ HYPOTHESES = tuple(
 CHECKS = (
     _fixed_points,
     _bounded,
+    _orders,
     _levels,
     _transformer,
     *inapplicable(

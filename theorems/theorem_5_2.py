@@ -21,27 +21,29 @@ from __future__ import annotations
 import functools
 import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import z3
 from flint import fmpq
 
 from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
-from planlib.graph import erdos_renyi
-from planlib.intervals import interval
+from planlib.graph import InputError, erdos_renyi
+from planlib.intervals import Estimate, estimate
 from planlib.models import TabularModel
-from planlib.studies import SEEDS as SEEDS_OF_RUNS
-from planlib.studies import STUDIES, Q
-from planlib.study import READ_OUT, load_run
-from planlib.train import QLearningConfig, train_q_learning
+from planlib.studies import Q
+from planlib.train import QLearningConfig
+from theorems import q_runs
+from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
+from theorems.q_runs import Runs
 from theorems.readings import Reading
-from theorems.small_graphs import digraph_classes, is_acyclic
+from theorems.small_graphs import digraph_classes, digraphs, is_acyclic
 from theorems.solving import adjacency_of, holds, rational
-from theorems.stored_runs import OUTCOME, PROCESS
 from theorems.sweeps import largest_error, structure_error, swept
+from theorems.tables import learn_entries
 
 claim = claims("5.2")
 
@@ -246,12 +248,74 @@ def _starts(expected, size: str) -> Finding:
     )
 
 
+# --- exhaustive: all fair orders of updates at once --------------------------------------------
+
+FAIR = Orders()
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What fair orders are claimed to end in alone, ``A + R - 1``, and on which graphs."""
+
+    orders: Orders = FAIR
+    acyclic: bool = True
+
+
+def only_structure(adjacency, target: int, values, orders: Orders) -> bool:
+    """Whether ``A + R - 1`` is the one table that fair orders of single updates end in."""
+    tables, ends = fair_ends(adjacency, target, values, orders)
+    goal = with_row(exact.structure(adjacency, target), target)
+    return len(ends) == 1 and tables[ends[0]].tolist() == goal
+
+
+@claim(
+    "orders",
+    "exhaustive",
+    Ends(),
+    {
+        "on all graphs": Ends(acyclic=False),
+        "an entry forgotten": Ends(replace(FAIR, forgotten=(0, 0))),
+        "outcome reward": Ends(replace(FAIR, process=False)),
+    },
+)
+def _orders(ends: Ends, size: str) -> Finding:
+    """At step 1 every fair order of single updates ends in A + R - 1, whoever chooses it."""
+    tally = Tally("graphs", failed="with another end")
+    values = np.arange(-2, 3) if size == "small" else np.arange(-1, 2.5, 0.5)
+    for graph in digraphs(3):
+        if not (ends.acyclic and any(exact.on_cycle(graph, 2))):
+            tally.add("graphs", only_structure(graph, 2, values, ends.orders))
+    return tally.finding(
+        f"every graph on 3 nodes {'without a cycle off' if ends.acyclic else 'toward'} node 2, starts in {'whole numbers' if size == 'small' else 'halves'} "
+        "from -1 to 2: components of tables within which every entry has an update; updates held against exact ones"
+    )
+
+
+def _on_four_nodes(case: tuple[int, int]) -> bool:
+    graph, target = case
+    return only_structure(digraph_classes(4)[graph], target, range(-1, 3), FAIR)
+
+
+FOUR = Reading("orders-5-2", _on_four_nodes, tuple(itertools.product(range(218), range(4))))
+
+
+@claim("orders-four", "exhaustive", True, {"on all graphs": False}, source="kept")
+def _orders_on_four(acyclic: bool, size: str) -> Finding:
+    """The same on four nodes, where outcome reward lets an order hand a value round for ever."""
+    tally = Tally("graphs and targets", failed="with another end")
+    for graph, target in FOUR.cases:
+        if not (acyclic and any(exact.on_cycle(digraph_classes(4)[graph], target))):
+            tally.add("graphs and targets", FOUR((graph, target)))
+    return tally.finding(
+        f"every digraph on 4 nodes (one a class) and target{' without a cycle off it' if acyclic else ''}, starts of -1, 0, 1 and 2"
+    )
+
+
 # --- statistical: sampled Q-learning -----------------------------------------------------------
 
-SEEDS = (0, 1, 2, 3)
-SAMPLED_MARGIN = (
-    0.05  # of the largest error of a row that can reach its target; set before the runs
-)
+SEEDS = tuple(range(10, 18))  # fresh, for the trainer that moves an entry by a step in (0, 1]
+SAMPLED_MARGIN = 0.05  # of the largest error of a table; set before the runs
+STEP, AGAIN = 0.5, 50  # an entry's step, and how often each is updated at least
 EXPLORE = {
     "uniform": {"epsilon": 0.9},
     "epsilon-greedy": {"epsilon": 0.5, "temperature": 0.05},
@@ -259,43 +323,34 @@ EXPLORE = {
 }
 
 
-def _sampled_error(case: tuple[str, int, str, int]) -> float:
+def _sampled_error(case: tuple[str, int, str, int]) -> dict:
+    """Largest ``|f - f*|``, and the largest value before and after, over rows with j != i and a problem."""
     rule, seed, reward, updates = case
     n = 4
     graph = erdos_renyi(n, 0.7, acyclic=True, seed=seed)
-    model = TabularModel(n)
+    model, draws = TabularModel(n), torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        model.f.copy_(
-            torch.randn(n, n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        )
+        model.f.copy_(torch.randn(n, n, n, generator=draws, dtype=torch.float64))
     config = QLearningConfig(
-        steps=updates, batch_size=128, learning_rate=1.0, optimizer="sgd", reward=reward,
+        steps=updates, batch_size=128, learning_rate=STEP, optimizer="sgd", reward=reward,
         target_decay=0.0, max_length=16, **({"temperature": 1.0} | EXPLORE[rule]),
     )  # fmt: skip
-    train_q_learning(
-        model,
-        graph,
-        graph.reachable_pairs(),
-        config,
-        torch.Generator().manual_seed(seed),
-        progress=False,
-    )
-    return largest_error(graph, model.f.detach().numpy())
+    rows = ~np.eye(n, dtype=bool)
+    rows &= np.isin(np.arange(n), graph.reachable_pairs()[:, 1])[:, None]
+    start = model.f.detach().numpy()[rows].max()
+    counts = learn_entries(model, graph, config, seed)
+    assert counts[rows].min() >= AGAIN  # every entry, again and again
+    f = model.f.detach().numpy()
+    return {"error": largest_error(graph, f), "start": start, "end": f[rows].max()}
 
 
-UPDATES = 800
+UPDATES = 300
 SAMPLED = Reading(
     "sampled-5-2",
     _sampled_error,
     tuple(itertools.product(EXPLORE, SEEDS, ("process", "outcome"), (UPDATES,))),
 )
-LONG_READINGS = (SAMPLED,)
-
-
-@functools.cache
-def sampled_error(rule: str, seed: int, reward: str, updates: int) -> float:
-    """Largest ``|f - f*|`` of the tabular trainer, over all rows with j != i that sequences can visit."""
-    return SAMPLED((rule, seed, reward, updates))
+LONG_READINGS = (SAMPLED, FOUR)
 
 
 @claim(
@@ -309,25 +364,29 @@ def sampled_error(rule: str, seed: int, reward: str, updates: int) -> float:
 )
 def _sampled(reward: str, size: str) -> Finding:
     """The sampled trainer finds A + R - 1 under each exploration rule."""
-    updates = UPDATES  # kept, so that no size need be smaller
-    rules = ("uniform",) if size == "small" else tuple(EXPLORE)
-    found, inside = [], True
-    for rule in rules:
-        low, high = interval([sampled_error(rule, seed, reward, updates) for seed in SEEDS])
-        found.append(f"{rule} [{max(low, 0):.2f}, {high:.2f}]")
-        inside &= high < SAMPLED_MARGIN
+    errors = {
+        rule: estimate(
+            [SAMPLED((rule, seed, reward, UPDATES))["error"] for seed in SEEDS],
+            most=SAMPLED_MARGIN,
+            of="graphs",
+        )
+        for rule in EXPLORE
+    }
     return decide(
-        inside,
-        "largest error " + ", ".join(found),
-        f"{len(SEEDS)} acyclic graphs of 4 nodes, Gaussian starts, the trainer without target network, {updates:,} updates of "
-        f"128 sequences; all rows of targets that some node can reach; 95% intervals over seeds, margin {SAMPLED_MARGIN}",
+        True,
+        "largest error " + ", ".join(f"{rule} {_interval(e)}" for rule, e in errors.items()),
+        f"{len(SEEDS)} acyclic graphs of 4 nodes, all rows of targets that some node can reach, Gaussian starts; an entry moves by {STEP:g} toward the mean of "
+        f"its targets in a batch, {UPDATES} batches of 128, each entry at least {AGAIN} times; margin {SAMPLED_MARGIN}",
+        *errors.values(),
     )
+
+
+def _interval(e: Estimate, digits: int = 2) -> str:
+    return f"{e.mean:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]"
 
 
 # --- transformer -------------------------------------------------------------------------------
 
-
-LEAST_ACCURACY = 0.98
 LEVELS = {
     "feasible": (1, 0.15),
     "adjacent": (0, 0.25),
@@ -336,76 +395,121 @@ LEVELS = {
 }
 
 
-@claim(
-    "transformer",
-    "transformer",
-    PROCESS,
-    {"outcome reward": OUTCOME},
-    seeds=(2,),
-    fixed="after seed 0",
-)
-def _transformer(config, size: str) -> Finding:
-    """The transformer's logits take the three levels, and its paths are correct."""
-    run = load_run(config)
-    accuracy = run.metrics["sampled_test"]
-    found = {name: run.history[f"{name}_value"][-1] for name in LEVELS}
-    near = all(abs(found[name] - level) < margin for name, (level, margin) in LEVELS.items())
-    levels, margins = (
-        ", ".join(f"{x:g}" for x in column) for column in zip(*LEVELS.values(), strict=True)
-    )
-    return decide(
-        accuracy >= LEAST_ACCURACY and near,
-        f"test accuracy {accuracy:.3f}; "
-        + ", ".join(f"{name} {x:.2f}" for name, x in found.items()),
-        f"outside the hypotheses; stored run, on-policy, {Q.steps:,} updates of {Q.batch_size}; accuracy at temperature "
-        f"{READ_OUT}; margins: accuracy {LEAST_ACCURACY}, levels within {' and '.join(margins.rsplit(', ', 1))} of "
-        f"{' and '.join(levels.rsplit(', ', 1))}",
-    )
+ON_POLICY, STARTS = Runs(), Runs(at=0, scale=Q.initial_scale)
 
 
 @dataclass(frozen=True)
-class Study:
-    """Stored runs of several seeds, and the accuracy that each of them is to reach."""
+class Planning:
+    """Stored runs over seeds, and the mean accuracy that they are to reach."""
 
-    configs: tuple
-    least: float
+    runs: Runs = ON_POLICY
+    accuracy: float = 0.98
 
 
-def _seeds(study: Study, size: str) -> Finding:
-    runs = [load_run(config) for config in study.configs]
-    found = [run.metrics["sampled_test"] for run in runs]
+def _levels(planning: Planning, size: str) -> Finding:
+    runs = planning.runs
+    try:
+        accuracy = estimate(runs.read("test_accuracy"), least=planning.accuracy)
+        found = {
+            name: estimate(values, least=LEVELS[name][0] - LEVELS[name][1], most=sum(LEVELS[name]))
+            for name, values in runs.levels().items()
+        }
+    except InputError as missing:
+        return decide(None, str(missing), q_runs.SCOPE)
+    levels, margins = (
+        ", ".join(f"{x:g}" for x in part) for part in zip(*LEVELS.values(), strict=True)
+    )
     return decide(
-        min(found) >= study.least,
-        f"test accuracy {min(found):.3f} to {max(found):.3f}",
-        f"outside the hypotheses; {len(runs)} stored runs, seeds of split, data, parameters and samples; each at least {study.least}, "
-        f"at temperature {READ_OUT}",
+        True,
+        f"test accuracy {_interval(accuracy, 3)}; "
+        + ", ".join(f"{name} {_interval(e)}" for name, e in found.items()),
+        f"{q_runs.SCOPE}; margins: accuracy {planning.accuracy}, levels within {margins} of {levels}",
+        accuracy,
+        *found.values(),
     )
 
 
-_on_policy = claim(
-    "seeds",
+_transformer = claim(
     "transformer",
-    Study(STUDIES["q-seeds"], 0.98),
+    "transformer",
+    Planning(),
     {
-        "outcome reward": Study(STUDIES["q-outcome"], 0.98),
-        "SFT logits unscaled": Study(STUDIES["q-ingredients"][:1], 0.98),
+        "outcome reward": Planning(Runs(q_runs.OUT_ON)),
+        "where it starts, SFT logits times 0.05": Planning(STARTS),
     },
-    seeds=SEEDS_OF_RUNS,
-    title="On-policy, five seeds of five plan correctly on test pairs.",
+    seeds=q_runs.SEEDS,
+    title="On-policy, the transformer's logits take the three levels, and its paths are correct.",
     fixed="after seed 0",
-)(_seeds)
+)(_levels)
 _off_policy = claim(
     "off-policy",
     "transformer",
-    Study(STUDIES["q-off-policy"], 0.95),
+    Planning(Runs(q_runs.OFF), 0.95),
     {
-        "a fifth of the steps uniform": Study(STUDIES["q-exploration"][:1], 0.95),
-        "a constant learning rate": Study(STUDIES["q-exploration"][-1:], 0.95),
+        "outcome reward": Planning(Runs(q_runs.OUT_OFF), 0.95),
+        "where it starts, SFT logits times 0.05": Planning(STARTS, 0.95),
     },
-    seeds=SEEDS_OF_RUNS,
-    title="Off-policy, from what the SFT model writes, five seeds of five plan correctly too.",
+    seeds=q_runs.SEEDS,
+    title="The same off-policy, from sequences whose steps are four in five uniform, and the rest the SFT model's.",
     fixed="after seed 0",
-)(_seeds)
+    successor="off-policy-top",
+)(_levels)
+
+
+@claim(
+    "off-policy-top",
+    "transformer",
+    Runs(q_runs.OFF),
+    {
+        "outcome reward": Runs(q_runs.OUT_OFF),
+        "where it starts, SFT logits times 0.05": STARTS,
+    },
+    seeds=q_runs.SEEDS,
+    fixed="after all seeds",
+)
+def _top(runs: Runs, size: str) -> Finding:
+    """Off-policy, from steps of which four in five are uniform, feasible steps are worth most and paths are correct."""
+    levels = runs.levels()
+    one, margin = LEVELS["feasible"]
+    feasible = estimate(levels["feasible"], least=one - margin, most=one + margin)
+    rest = [max(x) for x in zip(*(levels[c] for c in q_runs.CLASSES[1:]), strict=True)]
+    lead = estimate(np.subtract(levels["feasible"], rest), least=0.5)
+    accuracy = estimate(runs.read("test_accuracy"), least=0.95)
+    return decide(
+        True,
+        f"feasible {_interval(feasible)}, above the next class by {_interval(lead)}; test accuracy {_interval(accuracy, 3)}",
+        f"{q_runs.SCOPE}; margins: within {margin} of 1, 0.5 and 0.95",
+        feasible,
+        lead,
+        accuracy,
+    )
+
+
+@claim(
+    "seeds",
+    "transformer",
+    ON_POLICY,
+    {"outcome reward": Runs(q_runs.OUT_ON), "not trained": Runs(at=0)},
+    seeds=q_runs.SEEDS,
+    fixed="after all seeds",
+)
+def _more(runs: Runs, size: str) -> Finding:
+    """On-policy Q-learning makes more test paths right than SFT had, and finds ten times as many."""
+    accuracy, distinct = (
+        np.array([runs.read(name, 0), runs.read(name)])
+        for name in ("test_accuracy", "test_distinct")
+    )  # (before or after, seed)
+    gain = estimate(accuracy[1] - accuracy[0], least=0)
+    more = estimate(distinct[1] - 10 * distinct[0], least=0)
+    return decide(
+        True,
+        f"accuracy {accuracy[0].mean():.3f} to {accuracy[1].mean():.3f}, more by {_interval(gain, 3)}; distinct correct paths in 100 samples "
+        f"{distinct[0].mean():.1f} to {distinct[1].mean():.1f}, more than ten times as many by {_interval(more, 1)}",
+        f"{q_runs.SCOPE}; margins 0",
+        gain,
+        more,
+    )
+
 
 # --- hypotheses --------------------------------------------------------------------------------
 
@@ -437,7 +541,7 @@ HYPOTHESES = tuple(
         ("persistent exploration", "Every (j, k) is updated again and again.",
          lambda x: x.forgotten is None, Instance(forgotten=(0, 0))),
         ("G - i acyclic, or a low start", "A legal cycle off the target keeps a high start alive.",
-         lambda x: x.adjacency[1][0] == 0 or x.start <= 0,
+         lambda x: x.start <= 0 or not any(exact.on_cycle(x.adjacency, x.target)),
          Instance(adjacency=((0, 1, 0), (1, 0, 0), (0, 0, 0)))),
     )
 )  # fmt: skip
@@ -446,10 +550,13 @@ CHECKS = (
     _unique,
     _starts,
     _sweeps,
+    _orders,
+    _orders_on_four,
     _sampled,
     _transformer,
-    _on_policy,
+    _more,
     _off_policy,
+    _top,
     *inapplicable(
         "5.2",
         symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",

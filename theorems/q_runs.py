@@ -1,0 +1,46 @@
+"""What the stored runs of Q-learning on the acyclic graph come to, seed by seed.
+
+At each evaluation a run records the mean value of each class of steps and the accuracy at the
+read-out temperature: entry 0 is the SFT model, logits unscaled, the last one the trained model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from planlib.studies import ACYCLIC, rewards_and_policies
+from planlib.study import READ_OUT, load_record
+
+SEEDS = (1, 2, 3, 4)  # margins were set on seed 0
+CLASSES = ("feasible", "adjacent", "reachable", "neither")
+ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
+SCOPE = (
+    f"outside the hypotheses; stored runs of seeds {SEEDS[0]} to {SEEDS[-1]} of split, data, parameters and samples; "
+    f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
+)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One method of figure 3 over seeds, at one evaluation; ``scale`` multiplies its values."""
+
+    method: str = ON
+    at: int = -1
+    scale: float = 1.0
+
+    def read(self, name: str, at: int | None = None) -> list[float]:
+        """One series at the evaluation, a number a seed.
+
+        Raises
+        ------
+        InputError
+            If a run is missing, with the command that makes it.
+        """
+        methods = (rewards_and_policies(replace(ACYCLIC, seed=seed)) for seed in SEEDS)
+        return [
+            load_record(m[self.method])[1][name][self.at if at is None else at] for m in methods
+        ]
+
+    def levels(self) -> dict[str, list[float]]:
+        """Mean value of each class of steps, a number a seed."""
+        return {c: [self.scale * x for x in self.read(f"{c}_value")] for c in CLASSES}
