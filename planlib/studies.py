@@ -355,6 +355,13 @@ def longer(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def held(base: RunConfig) -> dict[str, RunConfig]:
+    """600 updates with lambda = 0.1, plain and quiet: batches four times as large, a step that falls to 0."""
+    pg = replace(PG, kl_weight=0.1)
+    quiet = replace(pg, schedule="cosine", batch_size=2048)
+    return {"λ = 0.1": replace(base, pg=pg), "λ = 0.1, quiet": replace(base, pg=quiet)}
+
+
 # What the chapters on Theorems 4.2 to 4.4 read: lambda by lambda on seed 0, and seed 2 with its models.
 _SHORT_0 = tuple(
     replace(ACYCLIC, pg=replace(PG, kl_weight=w)) for w in (0.0, 0.001, 0.01, 0.03, 0.1, 0.3)
@@ -405,6 +412,9 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     ),
     "q-outcome": tuple(replace(ACYCLIC, seed=s, q=replace(Q, reward="outcome")) for s in (0, 2)),
     "q-ingredients": tuple(replace(ACYCLIC, q=q) for q in INGREDIENTS.values()),
+    "q-ingredients-seeds": tuple(
+        replace(ACYCLIC, seed=s, q=q) for s in SEEDS[1:] for q in INGREDIENTS.values()
+    ),
     "discount": (
         *over_seeds(with_discount, BLOCKSWORLD),
         *with_discount(BLOCKSWORLD, 0.95).values(),
@@ -413,6 +423,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "fresh": over_seeds(decided_anew, ACYCLIC, FRESH),
     "fresh-blocksworld": over_seeds(decided_anew, BLOCKSWORLD, FRESH),
     "fresh-longer": over_seeds(longer, ACYCLIC, FRESH),
+    "fresh-held": over_seeds(held, ACYCLIC, FRESH[:6]),
     "q-cycles": (
         *(with_cycles(CYCLIC, seed, Q.initial_scale) for seed in (0, 2)),
         *(with_cycles(BLOCKSWORLD, seed, Q.initial_scale) for seed in SEEDS),
@@ -442,6 +453,7 @@ KEPT = (
     *STUDIES["layers"],
     HALFWAY,
     *(_SHORT_0[0], _SHORT_0[4], *_SHORT_2, replace(ACYCLIC, seed=2, more_sft=MORE_SFT)),
+    *STUDIES["fresh-held"],
     replace(ACYCLIC, seed=2, q=Q),
     replace(ACYCLIC, q=INGREDIENTS["no target network"]),
     replace(ACYCLIC, seed=2, q=replace(Q, reward="outcome")),
