@@ -42,6 +42,7 @@ from planlib.train import SFTConfig, train_sft
 from theorems.balls import signs_of_balls
 from theorems.hypotheses import Hypothesis
 from theorems.learned_rows import AVERAGES, DECIDING, LAWS, averages, total_variation
+from theorems.readings import Reading
 from theorems.small_graphs import digraphs, rational_row
 
 claim = claims("3.1")
@@ -323,16 +324,8 @@ def square_root_rate(seen: int, unseen: int, n: int) -> tuple[float, float]:
     return seen * unseen / n, -0.5
 
 
-@functools.cache
-def rate_curves(seed: int, steps: tuple[int, ...]) -> dict[tuple[int, int], dict[str, object]]:
-    """Train a tabular model by full-batch gradient descent; missing mass of each visited row.
-
-    Returns
-    -------
-    dict
-        By row ``(i, j)``: ``weight`` c (count over number of sequences times
-        learning rate), ``seen``, ``unseen``, ``missing`` at each of ``steps``.
-    """
+def _rate_curves(case: tuple[int, tuple[int, ...]]) -> list[dict]:
+    seed, steps = case
     n, learning_rate = 6, 4.0
     graph = erdos_renyi(n, 0.6, acyclic=True, seed=seed)
     pairs = graph.reachable_pairs()
@@ -366,11 +359,25 @@ def rate_curves(seed: int, steps: tuple[int, ...]) -> dict[tuple[int, int], dict
         for (i, j), row in rows.items():
             missing = 1 - sum(probabilities[i, j, k].item() for k in counts[i, j])
             row["missing"].append(missing)
-    return rows
+    return list(rows.values())
 
 
 # Evenly spaced for the eye; the slope is that of the last doubling.
 RATE_STEPS = tuple(sorted({*np.geomspace(10, 4000, 14).astype(int).tolist(), 2000}))
+RATES = Reading("rate-3-1", _rate_curves, tuple((seed, RATE_STEPS) for seed in RATE_SEEDS))
+
+
+@functools.cache
+def rate_curves(seed: int, steps: tuple[int, ...]) -> list[dict]:
+    """Train a tabular model by full-batch gradient descent; missing mass of each visited row.
+
+    Returns
+    -------
+    list
+        A row ``(i, j)`` each: ``weight`` c (count over number of sequences times
+        learning rate), ``seen``, ``unseen``, ``missing`` at each of ``steps``.
+    """
+    return RATES((seed, steps))
 
 
 @claim(
@@ -379,16 +386,17 @@ RATE_STEPS = tuple(sorted({*np.geomspace(10, 4000, 14).astype(int).tolist(), 200
     full_rate,
     {"seen logits stand still": rate_without_response, "square-root rate": square_root_rate},
     seeds=RATE_SEEDS,
+    source="kept",
     fixed="before any run",
 )
 def _rate(predict, size: str) -> Finding:
     """The missing mass of a row falls as seen * unseen / (n c t)."""
-    steps = (500, 1000) if size == "small" else RATE_STEPS
+    steps = (250, 500) if size == "small" else RATE_STEPS
     seeds = RATE_SEEDS[:3] if size == "small" else RATE_SEEDS
     half = steps.index(steps[-1] // 2)
     ratios, slopes = [], []
     for seed in seeds:
-        rows = rate_curves(seed, steps).values()
+        rows = rate_curves(seed, steps)
         scaled = [
             r["missing"][-1] * r["weight"] / predict(r["seen"], r["unseen"], 6)[0] for r in rows
         ]
@@ -547,7 +555,7 @@ HYPOTHESES = (
     ),
 )
 
-LONG_READINGS = (AVERAGES,)
+LONG_READINGS = (RATES, AVERAGES)
 
 CHECKS = (
     _infimum,
