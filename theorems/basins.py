@@ -125,14 +125,22 @@ def swept_starts(size: str) -> tuple[list, int]:
 
 
 def one_by_one(adjacency, start, target: int, rounds: int, rng: random.Random) -> list[list]:
-    """Table after rounds of updates of single entries, each round in its own random order.
-
-    Rows start at the constants ``start``; an entry is updated as :func:`planlib.exact.bellman` would.
-    """
-    n = len(adjacency)
-    table = [[v] * n for v in start]
-    entries = [(j, k) for j in range(n) for k in range(n) if j != target]
+    """Table after rounds of updates of single entries from rows of the constants ``start``."""
+    table = [[v] * len(adjacency) for v in start]
     for _ in range(rounds):
-        for j, k in rng.sample(entries, len(entries)):
-            table[j][k] = adjacency[j][k] - 1 + (1 if k == target else max(table[k]))
+        table = one_round(adjacency, table, target, rng)
+    return table
+
+
+def one_round(adjacency, table, target: int, rng: random.Random, steps=(1,)) -> list[list]:
+    """Each entry once, in a random order: moved toward what :func:`planlib.exact.bellman` gives.
+
+    By a step drawn from ``steps``, the share of the way that it goes.
+    """
+    n, table = len(adjacency), [list(row) for row in table]
+    entries = [(j, k) for j in range(n) for k in range(n) if j != target]
+    for j, k in rng.sample(entries, len(entries)):
+        goal = adjacency[j][k] - 1 + (1 if k == target else max(table[k]))
+        step = rng.choice(steps) if len(steps) > 1 else steps[0]
+        table[j][k] += step * (goal - table[j][k])
     return table
