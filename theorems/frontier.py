@@ -22,9 +22,9 @@ from theorems.readings import Reading
 SOURCES = 20
 RIGHT = 0.6  # the base's mass on right next nodes, at each source
 ETA = 16.0  # 0.8 for a row that a twentieth of the samples begin at
-UPDATES = 2000
+UPDATES = 1000
 LENGTH = 8  # tokens: the prompt's three, and up to five steps
-WEIGHTS = (1.0, 0.5, 0.25, 0.1, 0.05)  # lambda
+WEIGHTS = (1.0, 0.25, 0.1, 0.05)  # lambda
 BATCHES = (1600, 400, 100)  # eta / B = 0.01, 0.04 and 0.16
 
 
@@ -84,16 +84,16 @@ def _trained(case: tuple[int, float, int]) -> list[float]:
     return np.mean(seen[len(seen) // 2 :], axis=0).tolist()
 
 
-# Set on six of the cells of seed 0, and committed before seeds 1 to 8 were run.
+# Set on six of the cells of seed 0, and committed before seeds 1 to 6 were run.
 MORE_ROUTES = 0.5  # of batches of 1,600 over batches of 100, at the least lambda
 LOST = 0.01  # of success, at most
 LAW_MARGIN = 0.1  # routes, between a run and the law, wherever s2 is below 2: there it has one hump
-SEEDS = tuple(range(9))
+SEEDS = tuple(range(1, 7))
 CASES = tuple((seed, weight, batch) for seed in SEEDS for batch in BATCHES for weight in WEIGHTS)
 FRONTIER = Reading("frontier-4-4", _trained, CASES)
 
 
-def measured(weight: float, batch: int, seeds: tuple[int, ...] = SEEDS[1:]) -> np.ndarray:
+def measured(weight: float, batch: int, seeds: tuple[int, ...] = SEEDS) -> np.ndarray:
     """Success and effective number of routes of each run: ``(seeds, 2)``.
 
     Exact of the table, means over sources and over the last half of the updates.
