@@ -116,7 +116,8 @@ class Estimate:
             if not self.spread:
                 missed += distance <= 0
             elif math.isfinite(distance):
-                shift = distance / self.spread * math.sqrt(count)
+                # Beyond a hundred nothing changes, and rounding's spreads are too much for scipy.
+                shift = min(distance / self.spread * math.sqrt(count), 100.0)
                 missed += float(stats.nct.cdf(_quantile(count), count - 1, shift))
         return 1 - missed
 

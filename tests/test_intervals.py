@@ -62,6 +62,7 @@ def test_the_cases_needed_have_the_power_that_simulation_finds(mean, margins):
 
 def test_cases_needed_at_the_edges():
     assert Estimate(1.0, 0.0, 3, least=0.0).needed == 2  # no spread
+    assert Estimate(1.0, 1e-17, 3, least=0.0).needed == 2  # none but rounding's
     assert Estimate(0.0, 1.0, 3, least=0.0).needed is None  # on the margin
     assert Estimate(0.01, 1.0, 3, least=0.0).needed is None  # more than are worth a number
     assert 1 < Estimate(0.1, 1.0, 3, least=0.0).needed <= MOST_CASES
