@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from planlib.intervals import Estimate
 from planlib.studies import ACYCLIC, rewards_and_policies
 from planlib.study import READ_OUT, load_record
 
@@ -44,3 +45,9 @@ class Runs:
     def levels(self) -> dict[str, list[float]]:
         """Mean value of each class of steps, a number a seed."""
         return {c: [self.scale * x for x in self.read(f"{c}_value")] for c in CLASSES}
+
+
+def words(e: Estimate, digits: int = 2) -> str:
+    """Write a mean with its interval."""
+    mean, low, high = (f"{round(x, digits) + 0.0:.{digits}f}" for x in (e.mean, e.low, e.high))
+    return f"{mean} [{low}, {high}]"

@@ -35,7 +35,7 @@ from planlib.train import QLearningConfig
 from theorems import q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
-from theorems.q_runs import Runs
+from theorems.q_runs import Runs, words
 from theorems.readings import Reading
 from theorems.small_graphs import as_float
 from theorems.solving import holds, rational
@@ -216,8 +216,8 @@ SPREAD_MARGIN = 0.05  # of spread, and of the step onto the target that exceeds;
 STEP, AGAIN = 0.5, 50  # an entry's step, and how often each is updated at least
 
 
-def _learned(case: tuple[int, str, int]) -> list[dict]:
-    """Train a table from a Gaussian start; values of all steps and least number of updates, a target each."""
+def _learned(case: tuple[int, str, int]) -> list[list[float]]:
+    """Train a table from a Gaussian start: a target each, least and largest value off it, largest onto it."""
     seed, reward, updates = case
     n = 5
     graph = erdos_renyi(n, 0.6, acyclic=True, seed=seed)
@@ -233,7 +233,8 @@ def _learned(case: tuple[int, str, int]) -> list[dict]:
     for i in np.unique(graph.reachable_pairs()[:, 1]):
         rows = np.arange(n) != i
         assert not updates or counts[i][rows].min() >= AGAIN  # every entry, again and again
-        found.append({"off": f[i][rows][:, rows].tolist(), "onto": f[i][rows, i].tolist()})
+        off = f[i][rows][:, rows]
+        found.append([float(x) for x in (off.min(), off.max(), f[i][rows, i].max())])
     return found
 
 
@@ -272,20 +273,17 @@ def _levels(tables: Tables, size: str) -> Finding:
     """The sampled trainer gives all steps off the target one value, and no step onto it is worth more."""
     spreads, exceeding, constants = [], [], []
     for seed in SEEDS:
-        trained = TABLES(
-            (seed, "outcome", UPDATES)
-        )  # it knows what a step onto the target is worth
-        kept = TABLES((seed, tables.reward, tables.updates))
-        off = [np.array(one["off"]) * (not tables.zeros) for one in kept]
-        spreads.append(max(x.max() - x.min() for x in off))
-        exceeding.append(max(max(t["onto"]) - x.min() for t, x in zip(trained, off, strict=True)))
-        constants += [x.mean() for x in off]
+        kept = np.array(TABLES((seed, tables.reward, tables.updates))) * (not tables.zeros)
+        trained = np.array(TABLES((seed, "outcome", UPDATES)))  # knows the worth of a step onto it
+        spreads.append((kept[:, 1] - kept[:, 0]).max())
+        exceeding.append((trained[:, 2] - kept[:, 0]).max())
+        constants += kept[:, :2].mean(1).tolist()
     spread = estimate(spreads, most=SPREAD_MARGIN, of="graphs")
     above = estimate(exceeding, most=SPREAD_MARGIN, of="graphs")
     return decide(
         True,
-        f"largest spread off the target {spread.mean:.2f} [{spread.low:.2f}, {spread.high:.2f}]; a step onto it exceeds the least value "
-        f"off it by at most {above.mean:.2f} [{above.low:.2f}, {above.high:.2f}]; constants from {min(constants):.2f} to {max(constants):.2f}",
+        f"largest spread off the target {words(spread)}; largest worth of a step onto it less the least value off it {words(above)}; "
+        f"constants from {min(constants):.2f} to {max(constants):.2f}",
         f"{len(SEEDS)} acyclic graphs of 5 nodes, every target with a problem, Gaussian starts, half of the steps uniform; an entry moves by {STEP:g} "
         f"toward the mean of its targets in a batch, {UPDATES} batches of 128, each entry at least {AGAIN} times; margins {SPREAD_MARGIN}",
         spread,
@@ -315,8 +313,8 @@ def _transformer(runs: Runs, size: str) -> Finding:
     accuracy = estimate(runs.read("test_accuracy"), most=0.05)
     return decide(
         True,
-        f"levels {', '.join(f'{np.mean(x):.2f}' for x in levels.values())}, apart by {spread.mean:.3f} [{spread.low:.3f}, {spread.high:.3f}]; "
-        f"accuracy {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]",
+        f"levels {', '.join(f'{np.mean(x):.2f}' for x in levels.values())}, apart by {words(spread, 3)}; "
+        f"accuracy {words(accuracy, 3)}",
         f"{q_runs.SCOPE}; on-policy; margins 0.1 and 0.05",
         spread,
         accuracy,

@@ -31,14 +31,14 @@ from flint import fmpq
 from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import InputError, erdos_renyi
-from planlib.intervals import Estimate, estimate
+from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.studies import Q
 from planlib.train import QLearningConfig
 from theorems import q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
-from theorems.q_runs import Runs
+from theorems.q_runs import Runs, words
 from theorems.readings import Reading
 from theorems.small_graphs import digraph_classes, digraphs, is_acyclic
 from theorems.solving import adjacency_of, holds, rational
@@ -281,7 +281,7 @@ def only_structure(adjacency, target: int, values, orders: Orders) -> bool:
 def _orders(ends: Ends, size: str) -> Finding:
     """At step 1 every fair order of single updates ends in A + R - 1, whoever chooses it."""
     tally = Tally("graphs", failed="with another end")
-    values = np.arange(-2, 3) if size == "small" else np.arange(-1, 2.5, 0.5)
+    values = np.arange(-1, 3) if size == "small" else np.arange(-1, 2.5, 0.5)
     for graph in digraphs(3):
         if not (ends.acyclic and any(exact.on_cycle(graph, 2))):
             tally.add("graphs", only_structure(graph, 2, values, ends.orders))
@@ -374,15 +374,11 @@ def _sampled(reward: str, size: str) -> Finding:
     }
     return decide(
         True,
-        "largest error " + ", ".join(f"{rule} {_interval(e)}" for rule, e in errors.items()),
+        "largest error " + ", ".join(f"{rule} {words(e)}" for rule, e in errors.items()),
         f"{len(SEEDS)} acyclic graphs of 4 nodes, all rows of targets that some node can reach, Gaussian starts; an entry moves by {STEP:g} toward the mean of "
         f"its targets in a batch, {UPDATES} batches of 128, each entry at least {AGAIN} times; margin {SAMPLED_MARGIN}",
         *errors.values(),
     )
-
-
-def _interval(e: Estimate, digits: int = 2) -> str:
-    return f"{e.mean:.{digits}f} [{e.low:.{digits}f}, {e.high:.{digits}f}]"
 
 
 # --- transformer -------------------------------------------------------------------------------
@@ -421,8 +417,8 @@ def _levels(planning: Planning, size: str) -> Finding:
     )
     return decide(
         True,
-        f"test accuracy {_interval(accuracy, 3)}; "
-        + ", ".join(f"{name} {_interval(e)}" for name, e in found.items()),
+        f"test accuracy {words(accuracy, 3)}; "
+        + ", ".join(f"{name} {words(e)}" for name, e in found.items()),
         f"{q_runs.SCOPE}; margins: accuracy {planning.accuracy}, levels within {margins} of {levels}",
         accuracy,
         *found.values(),
@@ -477,7 +473,7 @@ def _top(runs: Runs, size: str) -> Finding:
     accuracy = estimate(runs.read("test_accuracy"), least=0.95)
     return decide(
         True,
-        f"feasible {_interval(feasible)}, above the next class by {_interval(lead)}; test accuracy {_interval(accuracy, 3)}",
+        f"feasible {words(feasible)}, above the next class by {words(lead)}; test accuracy {words(accuracy, 3)}",
         f"{q_runs.SCOPE}; margins: within {margin} of 1, 0.5 and 0.95",
         feasible,
         lead,
@@ -503,8 +499,8 @@ def _more(runs: Runs, size: str) -> Finding:
     more = estimate(distinct[1] - 10 * distinct[0], least=0)
     return decide(
         True,
-        f"accuracy {accuracy[0].mean():.3f} to {accuracy[1].mean():.3f}, more by {_interval(gain, 3)}; distinct correct paths in 100 samples "
-        f"{distinct[0].mean():.1f} to {distinct[1].mean():.1f}, more than ten times as many by {_interval(more, 1)}",
+        f"accuracy {accuracy[0].mean():.3f} to {accuracy[1].mean():.3f}, more by {words(gain, 3)}; distinct correct paths in 100 samples "
+        f"{distinct[0].mean():.1f} to {distinct[1].mean():.1f}, more than ten times as many by {words(more, 1)}",
         f"{q_runs.SCOPE}; margins 0",
         gain,
         more,
