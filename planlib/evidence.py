@@ -56,12 +56,15 @@ class Finding:
         What was covered: instances, parameters left free, precision, margin.
     estimates
         The means over independent cases that decided it, with their margins.
+    waits
+        Whether it is undecided for want of stored runs, which ``figure`` then names.
     """
 
     verdict: str
     figure: str
     scope: str
     estimates: tuple[Estimate, ...] = ()
+    waits: bool = False
 
     def __post_init__(self):
         if self.verdict not in VERDICTS:
@@ -78,6 +81,11 @@ def decide(holds: bool | None, figure: str, scope: str, *estimates: Estimate) ->
     failed = any(part is not None and not part for part in parts)
     verdict = "FAIL" if failed else "UNDECIDED" if None in parts else "PASS"
     return Finding(verdict, figure, scope, estimates)
+
+
+def unmade(missing: InputError, scope: str) -> Finding:
+    """Make the finding of a measure whose stored runs are not all there: undecided, with what is missing."""
+    return Finding("UNDECIDED", str(missing), scope, waits=True)
 
 
 class Tally:
@@ -193,7 +201,11 @@ class Check:
         finding = self.measure(self.statement, size)
         controls = {name: self.measure(wrong, size) for name, wrong in self.mutations.items()}
         seconds = time.perf_counter() - began
-        rejected = all(c.verdict == "FAIL" for c in controls.values())
+        control = "REJECTED"
+        if any(c.waits for c in (finding, *controls.values())):
+            control = "NOT RUN"
+        elif not all(c.verdict == "FAIL" for c in controls.values()):
+            control = "NOT REJECTED"
         verdict = finding.verdict
         if verdict == "PASS" and self.fixed == FIXED[-1]:
             verdict = "DESCRIPTION"
@@ -204,7 +216,7 @@ class Check:
             verdict=verdict,
             figure=finding.figure,
             scope=finding.scope,
-            control="REJECTED" if rejected else "NOT REJECTED",
+            control=control,
             controls={name: c.figure for name, c in controls.items()},
             source=self.source,
             seeds=list(self.seeds),
@@ -438,7 +450,8 @@ def versions() -> dict[str, str]:
 def exit_code(records: Iterable[Record]) -> int:
     """Return 0 if all pass or are N/A, 1 with a failure, 2 if the worst is undecided.
 
-    A check whose control was not rejected has failed.  A claim that names its successor is
+    A check whose control was not rejected has failed; one that waits for stored runs is undecided.
+    A claim that names its successor is
     kept as a result, and changes nothing here.
     """
     code = 0
@@ -447,7 +460,7 @@ def exit_code(records: Iterable[Record]) -> int:
             continue
         if record.verdict == "FAIL" or record.control == "NOT REJECTED":
             return 1
-        if record.verdict == "UNDECIDED":
+        if record.verdict == "UNDECIDED" or record.control == "NOT RUN":
             code = 2
     return code
 

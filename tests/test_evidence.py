@@ -237,6 +237,29 @@ def test_on_data_a_claim_says_when_it_was_fixed_and_after_all_of_them_has_no_ver
     assert on_data(fixed="after seed 0").run().fixed == "after seed 0"
 
 
+def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
+    def measure(there, size):
+        if not there:
+            return evidence.unmade(InputError("config", "a stored run (make it: ...)", "x"), "runs")
+        return decide(there == 1, "1", "runs")
+
+    def record(statement, wrong):
+        claim = ("0.1/run", "transformer", "A run.", measure, statement, {"wrong": wrong})
+        return Check(*claim, fixed="before any run").run()
+
+    waiting = record(0, 0)
+    assert (waiting.verdict, waiting.control, exit_code([waiting])) == ("UNDECIDED", "NOT RUN", 2)
+    assert "make it" in waiting.figure and not waiting.counts
+    half = record(1, 0)
+    assert (half.verdict, half.control, half.counts, exit_code([half])) == (
+        "PASS",
+        "NOT RUN",
+        False,
+        2,
+    )
+    assert record(1, 2).counts
+
+
 def test_an_original_names_its_successor_and_changes_no_exit_code(tmp_path):
     failed = on_data(margins={"least": 2}, successor="0.1/later").run()
     assert failed.verdict == "FAIL" and exit_code([failed]) == 0

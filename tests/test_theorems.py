@@ -27,19 +27,6 @@ WITHOUT_ESTIMATES = {
     "4.2/constant",
     "4.2/rate",
     "4.2/transformer",
-    "4.4/limits",
-    "4.4/noise",
-    "4.4/solve",
-    "4.4/trained",
-    "4.4/transformer",
-    "4.4/transformer-misses",
-    "4.4/transformer-noise",
-    "5.1/levels",
-    "5.1/transformer",
-    "5.2/off-policy",
-    "5.2/sampled",
-    "5.2/seeds",
-    "5.2/transformer",
     "5.3/iteration",
     "5.3/sampled",
     "5.3/transformer",
@@ -72,7 +59,7 @@ def test_claims_on_figures_come_to_their_records(check):
     (stored,) = [r for r in evidence.load(check.theorem) if r.claim == check.claim]
     record = check.run("small")
     assert record.agrees(stored) and record.figure == stored.figure
-    assert record.control == "REJECTED", record.line()
+    assert record.control == "REJECTED" or waits(record), record.line()
     assert record.verdict != "FAIL" or check.successor, record.line()
     assert (stored.title, stored.cell) == (check.title, check.cell)
     assert set(stored.controls) == set(check.mutations)

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from planlib.evidence import Check, Finding, claims, decide
+from planlib.evidence import Check, Finding, claims, decide, unmade
 from planlib.graph import InputError
 from planlib.intervals import estimate
 from planlib.studies import (
@@ -162,7 +162,7 @@ def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> 
     try:
         values = [gap.of(methods) for methods in seeds]
     except InputError as error:
-        return decide(None, str(error), what)
+        return unmade(error, what)
     found = estimate(values, least=gap.least, most=gap.most)
     return decide(
         True,

@@ -17,7 +17,7 @@ from functools import partial
 import torch
 
 from planlib import metrics
-from planlib.evidence import Check, Finding, claims, decide
+from planlib.evidence import Check, Finding, claims, decide, unmade
 from planlib.graph import InputError
 from planlib.intervals import estimate
 from planlib.studies import (
@@ -151,7 +151,7 @@ def _dominated(seeds: tuple[int, ...], claim: Cooled, size: str) -> Finding:
         bases = [replace(claim.base, seed=seed) for seed in seeds]
         leads = [lead(claim, base) for base in bases if low <= greedy_start(base) <= high]
     except InputError as error:
-        return decide(None, str(error), what)
+        return unmade(error, what)
     if len(leads) < 2:
         return decide(None, f"{len(leads)} such seeds", what)
     found = estimate(leads, least=0.0)
