@@ -146,3 +146,8 @@ def law_routes(s2: float, weight: Callable[[np.ndarray], np.ndarray] = clock) ->
     log = weight(gap) - gap**2 / 2 / s2
     chance = np.exp(log - log.max())
     return float(chance @ routes(1 / (1 + np.exp(-gap))) / chance.sum())
+
+
+def predicted_routes(weight: float, batch: int) -> float:
+    """Effective number of routes under the law with ``s2 = eta / (B lambda)``."""
+    return law_routes(ETA / batch / weight)

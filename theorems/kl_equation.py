@@ -22,6 +22,24 @@ def per_visit(adjacency, policy, source: int, target: int, horizon: int) -> dict
     }
 
 
+def per_visit_of_all(
+    adjacency, policy, shares: dict[int, object], target: int, horizon: int
+) -> dict[int, list]:
+    """The same where problems from several sources are drawn, each with its share: both numbers summed."""
+    parts = [
+        (share, exact.credits(adjacency, policy, source, target, horizon))
+        for source, share in shares.items()
+    ]
+    p = {}
+    for j, (_, zero, row) in parts[0][1].items():
+        every = sum((share * rows[j][1] for share, rows in parts), 0 * zero)
+        earned = [
+            sum((share * rows[j][2][k] for share, rows in parts), 0 * zero) for k in range(len(row))
+        ]
+        p[j] = [e / every if every else 0 * e for e in earned]
+    return p
+
+
 def expected_update(adjacency, policy, log_ratio, problem, horizon, kl_weight, later=None):
     """Expected ascent direction of every row, by enumerating all episodes.
 

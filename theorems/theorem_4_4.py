@@ -21,41 +21,37 @@ of solutions, the limits and the comparison with whole sequences are ours.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import itertools
-import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy as sp
-import torch
 from flint import fmpq
 
 from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
-from planlib.graph import PlanningGraph
-from planlib.intervals import interval
-from planlib.models import TabularModel
-from planlib.studies import PG
-from planlib.train import PolicyGradientConfig, train_policy_gradient
-from theorems import two_routes
-from theorems.first_steps import distance_from_equation, divergence, ratio_with_bound
-from theorems.gaps import (
-    SEEDS,
-    constant_noise,
-    half_the_clock,
-    noisy_clock,
-    stays,
-    update_gaps,
-)
+from theorems import first_steps, frontier, kl_limits, kl_noise, kl_runs, small_problems, two_routes
 from theorems.hypotheses import Hypothesis
-from theorems.kl_equation import Enumerated, expected_update, per_visit, solve, whole_update
-from theorems.readings import Reading
-from theorems.small_graphs import digraph_classes, is_acyclic, problems, rational_policy
-from theorems.stored_runs import STAGES
+from theorems.kl_balls import vanishes_near
+from theorems.kl_equation import (
+    Enumerated,
+    expected_update,
+    per_visit,
+    per_visit_of_all,
+    solve,
+    whole_update,
+)
+from theorems.small_graphs import (
+    digraph_classes,
+    is_acyclic,
+    problems,
+    rational_policy,
+    rational_row,
+)
+from theorems.small_problems import random_problem
 from theorems.symbols import is_zero
 
 claim = claims("4.4")
@@ -173,6 +169,75 @@ def _stationary(reading, size: str) -> Finding:
     )
 
 
+# --- exhaustive: several problems toward one target --------------------------------------------
+
+
+def mean_of_quotients(adjacency, policy, shares, target, horizon):
+    """Mistake: each problem's own p, averaged by how often the problem is drawn."""
+    rows = [
+        (share, per_visit(adjacency, policy, source, target, horizon))
+        for source, share in shares.items()
+    ]
+    n = len(adjacency)
+    return {
+        j: [sum((share * row[j][k] for share, row in rows), fmpq(0)) for k in range(n)]
+        for j in rows[0][1]
+    }
+
+
+def own_source(adjacency, policy, shares, target, horizon):
+    """Mistake: a row serves the problem that begins there, and no other."""
+    common = per_visit_of_all(adjacency, policy, shares, target, horizon)
+    return {
+        j: per_visit(adjacency, policy, j, target, horizon)[j] if j in shares else row
+        for j, row in common.items()
+    }
+
+
+@claim(
+    "sources",
+    "exhaustive",
+    per_visit_of_all,
+    {"each problem's p, averaged": mean_of_quotients, "the row's own problem": own_source},
+    seeds=(443,),
+)
+def _sources(reading, size: str) -> Finding:
+    """With several problems toward one target both numbers of p are summed over all of them."""
+    rng, tally = random.Random(443), Tally("policies")
+    for adjacency in GRAPHS:
+        for target in range(len(adjacency)):
+            sources = [s for s, t in problems(adjacency) if t == target]
+            if len(sources) < 2:
+                continue
+            for horizon, _ in itertools.product((2, 3), range(2 if size == "small" else 20)):
+                policy = rational_policy(len(adjacency), rng)
+                kl_weight = fmpq(rng.randint(1, 9), 7)
+                shares = dict(zip(sources, rational_row(len(sources), rng), strict=True))
+                p = reading(adjacency, policy, shares, target, horizon)
+                log_ratio = {
+                    j: [x / kl_weight + fmpq(j + 1, 3) for x in row] for j, row in p.items()
+                }
+                updates = [
+                    (
+                        share,
+                        expected_update(
+                            adjacency, policy, log_ratio, (s, target), horizon, kl_weight
+                        ),
+                    )
+                    for s, share in shares.items()
+                ]
+                total = [
+                    sum((w * u[j][k] for w, u in updates), fmpq(0))
+                    for j in p
+                    for k in range(len(p[j]))
+                ]
+                tally.add("policies", all(x == 0 for x in total))
+    return tally.finding(
+        "every digraph on 2 and 3 nodes with two problems toward one target (one a class), drawn with rational "
+        "shares, horizons 2 and 3, rational policies and lambda; all episodes enumerated; exact rationals"
+    )
+
+
 # --- exhaustive: the KL of whole sequences is another problem ----------------------------------
 
 
@@ -241,270 +306,38 @@ def _myopic(difference, size: str) -> Finding:
     )
 
 
-# --- statistical: the equation solved, and trained ---------------------------------------------
+# --- certified: the equation solved ------------------------------------------------------------
 
-SOLVE_MARGIN = 1e-10  # largest entry; set before the run
+SOLVE_RADIUS = 1e-10  # in every exponent
 SOLVE_WEIGHT = 0.4
-
-
-def _random_problem(seed: int, acyclic: bool, n: int = 4):
-    """Draw a graph of ``n`` nodes with a problem of two steps or more in it, and a base."""
-    rng = np.random.default_rng(seed)
-    while True:
-        adjacency = np.triu(rng.random((n, n)) < 0.6, 1)
-        if not acyclic:
-            adjacency |= np.tril(rng.random((n, n)) < 0.5, -1)
-        rows = adjacency.astype(int).tolist()
-        if is_acyclic(rows) == acyclic and (0, n - 1) in problems(rows) and adjacency[0].sum() >= 2:
-            return rows, rng.dirichlet(np.full(n, 2.0), size=n) * 0.9 + 0.1 / n
 
 
 @functools.cache
 def followed(seed: int, acyclic: bool) -> np.ndarray:
     """Where the expected update leads, on one random problem."""
-    adjacency, base = _random_problem(seed, acyclic)
+    adjacency, base = random_problem(seed, acyclic)
     return Enumerated(adjacency, 0, 3, 5).follow(base, SOLVE_WEIGHT, 1e5)
 
 
-@claim("solve", "statistical", per_visit, READINGS, seeds=SEEDS, fixed="before any run")
+@claim("solve", "certified", per_visit, READINGS, seeds=tuple(range(10)))
 def _solve(reading, size: str) -> Finding:
-    """Iterating the equation and following the expected update lead to one point."""
-    worst, seeds = 0.0, SEEDS[:2] if size == "small" else SEEDS
-    for seed, acyclic in itertools.product(seeds, (True, False)):
-        adjacency, base = _random_problem(seed, acyclic)
+    """Where iterating the equation comes to rest the expected update vanishes, and there it leads."""
+    tally, ends = Tally("problems", undecided="undecided"), 0
+    for seed, acyclic in itertools.product(range(2 if size == "small" else 10), (True, False)):
+        adjacency, base = random_problem(seed, acyclic)
         q = solve(adjacency, base, 0, 3, 5, SOLVE_WEIGHT, reading)
-        worst = max(worst, float(np.abs(q - followed(seed, acyclic))[:3].max()))
-    holds = worst <= SOLVE_MARGIN
-    return decide(
-        holds,
-        f"largest gap {f'<= {SOLVE_MARGIN:g}' if holds else f'{worst:.1e}'}",
-        f"{len(seeds)} acyclic graphs of 4 nodes and as many with cycles, random bases, horizon 5, "
-        f"lambda = {SOLVE_WEIGHT}; damped iteration against the update followed by an integrator over enumerated "
-        f"episodes; margin {SOLVE_MARGIN:g}",
+        tally.add(
+            "problems",
+            vanishes_near(adjacency, base, (0, 3), 5, SOLVE_WEIGHT, q, SOLVE_RADIUS),
+        )
+        ends += bool(np.abs(q - followed(seed, acyclic))[:3].max() < SOLVE_RADIUS)
+    found = tally.finding(
+        f"random graphs of 4 nodes, half of them acyclic, random bases, horizon 5, lambda = {SOLVE_WEIGHT}; all episodes "
+        f"enumerated in arb balls of 128 bits: within {SOLVE_RADIUS:g} of the point, in each exponent, the update vanishes once "
+        "(Krawczyk's test), or nowhere (a failure). The flow from the base is an integrator's, in floats"
     )
-
-
-TRAINED_MARGIN = 0.02  # total variation, mean over rows and seeds; set before the runs
-TRAINED_WEIGHT = 0.4
-
-
-def _trained_rows(case: tuple[int, int]) -> list[list[float]]:
-    seed, updates = case
-    adjacency, base = _random_problem(seed, acyclic=True)
-    n = len(adjacency)
-    model = TabularModel(n)
-    table = np.full((n, n, n), 1 / n)
-    table[n - 1] = base
-    with torch.no_grad():
-        model.f.copy_(torch.as_tensor(np.log(table)))
-    config = PolicyGradientConfig(
-        steps=updates, batch_size=256, learning_rate=2.0, optimizer="sgd",
-        kl_weight=TRAINED_WEIGHT, evaluate_every=1, max_length=40,
-    )  # fmt: skip
-    rows = []
-
-    def look(model):
-        rows.append(model.f.detach()[n - 1].softmax(-1).numpy())
-        return {}
-
-    generator = torch.Generator().manual_seed(seed)
-    graph = PlanningGraph(np.array(adjacency, dtype=bool))
-    train_policy_gradient(
-        model, graph, [(0, n - 1)], config, generator, evaluate=look, progress=False
-    )
-    return np.mean(rows[updates // 2 :], axis=0).tolist()
-
-
-UPDATES = 800
-TRAINED = Reading("trained-4-4", _trained_rows, tuple((seed, UPDATES) for seed in SEEDS))
-LONG_READINGS = (TRAINED,)
-
-
-@functools.cache
-def trained(seed: int, updates: int) -> np.ndarray:
-    """Rows of a tabular model after sampled policy gradient with KL, averaged over the last half."""
-    return np.array(TRAINED((seed, updates)))
-
-
-def the_equation(adjacency, base):
-    """Theorem 4.4, solved."""
-    return solve(adjacency, base, 0, 3, 36, TRAINED_WEIGHT, tolerance=1e-9)
-
-
-def one_round(adjacency, base):
-    """Mistake: ``p`` of the base policy, not of ``q`` itself."""
-    table = [base.tolist()] * 4
-    p = per_visit(adjacency, table, 0, 3, 36)
-    q = base.copy()
-    for j, row in p.items():
-        q[j] *= np.exp(np.array(row) / TRAINED_WEIGHT)
-    return q / q.sum(1, keepdims=True)
-
-
-def twice_the_weight(adjacency, base):
-    """Mistake: ``exp(p / 2 lambda)``, as if the KL term's own score counted once more."""
-    return solve(adjacency, base, 0, 3, 36, 2 * TRAINED_WEIGHT, tolerance=1e-9)
-
-
-@claim(
-    "trained",
-    "statistical",
-    the_equation,
-    {"p of the base": one_round, "twice lambda": twice_the_weight},
-    seeds=SEEDS,
-    source="kept",
-    fixed="before any run",
-)
-def _trained(predicted, size: str) -> Finding:
-    """The time average of the sampled trainer's rows is the equation's solution."""
-    updates = UPDATES  # kept, so that no size need be smaller
-    seeds = SEEDS[:3] if size == "small" else SEEDS
-    gaps = []
-    for seed in seeds:
-        adjacency, base = _random_problem(seed, acyclic=True)
-        gap = 0.5 * np.abs(trained(seed, updates) - predicted(adjacency, base)).sum(1)[:3]
-        gaps.append(gap.mean())
-    low, high = interval(gaps)
-    return decide(
-        high < TRAINED_MARGIN,
-        f"distance from the trained rows in [{low:.3f}, {high:.3f}]",
-        f"{len(seeds)} acyclic graphs of 4 nodes, random bases, lambda = {TRAINED_WEIGHT}, {updates} updates of 256, rows "
-        f"averaged over the last half; total variation, 95% interval, margin {TRAINED_MARGIN}",
-    )
-
-
-LIMIT_MARGIN = 0.05  # relative, on the two rates; set before the runs
-SETTLED = 1e-2  # largest entry of the distance from the limit
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is claimed of small and of large lambda.
-
-    Attributes
-    ----------
-    small
-        Limit as lambda -> 0, from the base row and the correct next nodes.
-    rate, power
-        The distance there goes as ``lambda^-power exp(-rate / lambda)``.
-    large
-        Power of lambda in the distance from the base as lambda grows.
-    """
-
-    small: str = "base on C"
-    rate: float = 1.0
-    power: float = 1.0
-    large: float = -1.0
-
-
-def _limit(adjacency, base, small: str) -> tuple[np.ndarray, np.ndarray]:
-    """Claimed limit of the rows as lambda -> 0, and the correct next nodes: both ``(4, 4)``."""
-    correct = np.array(adjacency, bool) & np.array(exact.reaches(adjacency, 3))
-    limit = np.where(correct, base if small == "base on C" else 1.0, 0.0)
-    if small == "the base's favourite":
-        limit = (limit * base == (correct * base).max(1, keepdims=True)).astype(float)
-    limit[3] = base[3]
-    limit[limit.sum(1) == 0] = 1.0
-    return limit / limit.sum(1, keepdims=True), correct
-
-
-@functools.cache
-def _at_small_and_large(seed: int) -> tuple[list, list, list]:
-    """Solutions at lambda = 1/12 and 1/14 near the limit, at 1/12 from four starts, at 50 and 100."""
-    adjacency, base = _random_problem(seed, acyclic=True)
-    _, correct = _limit(adjacency, base, "base on C")
-    near = np.where(correct, base, 1e-12)
-    near[3] = base[3]
-    near /= near.sum(1, keepdims=True)
-    starts = (base, *np.random.default_rng(seed).dirichlet(np.ones(4), size=(3, 4)))
-    return (
-        [solve(adjacency, base, 0, 3, 12, w, start=near) for w in (1 / 12, 1 / 14)],
-        [solve(adjacency, base, 0, 3, 12, 1 / 12, start=start) for start in starts],
-        [solve(adjacency, base, 0, 3, 12, w) for w in (50.0, 100.0)],
-    )
-
-
-@claim(
-    "limits",
-    "statistical",
-    Limits(),
-    {
-        "uniform over C": Limits(small="uniform on C"),
-        "the base's favourite": Limits(small="the base's favourite"),
-        "exp(-1/2 lambda)": Limits(rate=0.5),
-        "no 1/lambda in front": Limits(power=0.0),
-        "lambda^(-2)": Limits(large=-2.0),
-    },
-    seeds=SEEDS,
-    fixed="before any run",
-)
-def _limits(stated: Limits, size: str) -> Finding:
-    """As lambda falls, a solution tends to the base restricted to C, as exp(-1/lambda)/lambda; as it grows, to the base."""
-    rates, powers, settles = [], [], True
-    for seed in SEEDS[:3] if size == "small" else SEEDS:
-        adjacency, base = _random_problem(seed, acyclic=True)
-        limit, correct = _limit(adjacency, base, stated.small)
-        rows = _open_rows(correct)
-        small, others, large = _at_small_and_large(seed)
-        far = [np.abs(q - limit)[rows].max() for q in small]
-        settles &= all(np.abs(q - limit)[rows].max() < SETTLED for q in (small[1], *others))
-        rates.append(-math.log(far[1] / far[0] * (12 / 14) ** stated.power) / 2)
-        far = [np.abs(q - base)[rows].max() for q in large]
-        powers.append(math.log(far[1] / far[0]) / math.log(2))
-    rate, large = interval(rates), interval(powers)
-    holds = settles and all(
-        abs(x - claimed) < LIMIT_MARGIN
-        for found, claimed in ((rate, stated.rate), (large, stated.large))
-        for x in found
-    )
-    return decide(
-        holds,
-        f"rate in 1/lambda in [{rate[0]:.2f}, {rate[1]:.2f}], power for large lambda in "
-        f"[{large[0]:.2f}, {large[1]:.2f}]",
-        f"{len(rates)} acyclic graphs of 4 nodes, random bases, rows on correct paths; lambda = 1/12 (also from the "
-        f"base and from 3 random starts) and 1/14, 50 and 100; 95% intervals, margin {LIMIT_MARGIN}",
-    )
-
-
-def _open_rows(correct) -> list[int]:
-    """Rows that correct paths from node 0 visit."""
-    rows, queue = [], [0]
-    for j in queue:
-        if j != 3 and j not in rows:
-            rows.append(j)
-            queue += [k for k in range(4) if correct[j, k]]
-    return rows
-
-
-# --- statistical: noise around the equation -----------------------------------------------------
-
-NOISE_MARGIN = 0.1  # relative, on the mean square of the gap; set before the runs
-NOISE_WEIGHT = 0.02  # lambda; the step is chosen so that eta / (B lambda) is 1 and 3
-
-
-def penalty_step(rng, gap, s2):
-    """One update of one sample, with the step that makes ``eta / (B lambda)`` equal to s2."""
-    return update_gaps(rng, gap, s2 * NOISE_WEIGHT, 1, kl_weight=NOISE_WEIGHT)
-
-
-@claim(
-    "noise",
-    "statistical",
-    noisy_clock,
-    {"noise of constant strength": constant_noise, "cosh(g/2), not squared": half_the_clock},
-    seeds=SEEDS,
-    fixed="before any run",
-)
-def _noise(law, size: str) -> Finding:
-    """Around the equation the law of Theorem 4.3, with s^2 = eta / (B lambda), is stationary."""
-    updates = 4000
-    holds, found = stays(law, penalty_step, updates, NOISE_MARGIN)
-    return decide(
-        holds,
-        f"mean square, late over start: {found[0]} (eta / B lambda = 1), {found[1]} (3)",
-        f"{len(SEEDS)} seeds, 2,000 perfect rows of two choices drawn from the claimed law, uniform base, lambda = "
-        f"{NOISE_WEIGHT}, {updates:,} updates of one sample; 95% intervals, margin {NOISE_MARGIN}",
-    )
+    figure = f"{found.figure}, the flow from the base ends at {ends} of them"
+    return replace(found, figure=figure)
 
 
 # --- certified: the equation has many solutions ------------------------------------------------
@@ -536,75 +369,6 @@ def _solutions(stated: AtLeast, size: str) -> Finding:
         f"{proved} solutions proved, claimed {stated.count} or more",
         f"s -> a, b -> t at lambda = 0.15, horizon {two_routes.HORIZON}; Krawczyk's test in arb balls of 128 bits, "
         "disjoint boxes, centres from Newton's method; that there is no other is not shown",
-    )
-
-
-# --- transformer -------------------------------------------------------------------------------
-
-# Claims fixed on seed 0, checked on runs of seed 2.
-WITHOUT_KL = STAGES["policy gradient"]
-WITH_KL = dataclasses.replace(WITHOUT_KL, pg=dataclasses.replace(PG, kl_weight=0.1))
-QUIET = dataclasses.replace(
-    WITH_KL, pg=dataclasses.replace(WITH_KL.pg, batch_size=2048, schedule="cosine")
-)
-ANNEALED = dataclasses.replace(WITH_KL, pg=dataclasses.replace(WITH_KL.pg, schedule="cosine"))
-
-HALF = 0.5  # of the divergence without KL
-EQUATION_MARGIN = 0.15  # total variation; set on seed 0
-NOISY_SHARE = 0.6  # of the noisy run's distance
-
-
-@claim(
-    "transformer", "transformer", 0.1, {"lambda = 0.001": 0.001}, seeds=(2,), fixed="after seed 0"
-)
-def _keeps(kl_weight: float, size: str) -> Finding:
-    """KL of weight 0.1 keeps the transformer's divergence below half of that without."""
-    config = dataclasses.replace(WITHOUT_KL, pg=dataclasses.replace(PG, kl_weight=kl_weight))
-    share, high = ratio_with_bound(divergence(config), divergence(WITHOUT_KL))
-    return decide(
-        high < HALF,
-        f"divergence {share:.2f} of that without KL (97.5% bound {high:.2f})",
-        f"stored runs of {PG.steps} updates, lambda = {kl_weight:g}; 200 prompts with a choice, bootstrap over "
-        "prompts; margin: less than half",
-    )
-
-
-@claim(
-    "transformer-misses",
-    "transformer",
-    "learned",
-    {"the equation, with p estimated again": "equation"},
-    seeds=(2, 1),
-    fixed="after seed 0",
-)
-def _misses(learned: str, size: str) -> Finding:
-    """The trained transformer does not satisfy the equation."""
-    gap = distance_from_equation(WITH_KL, learned)
-    low, high = interval(gap)
-    return decide(
-        low > EQUATION_MARGIN,
-        f"distance from the equation {gap.mean():.2f} ± {(high - low) / 2:.2f}",
-        f"outside the hypotheses: shared parameters, Adam, sampled steps; stored run, 200 prompts with a choice; "
-        f"total variation, margin {EQUATION_MARGIN}",
-    )
-
-
-@claim(
-    "transformer-noise",
-    "transformer",
-    QUIET,
-    {"an annealed step alone": ANNEALED},
-    seeds=(2, 1),
-    fixed="after all seeds",
-)
-def _quieter(config, size: str) -> Finding:
-    """With larger batches and an annealed step it ends nearer to the equation."""
-    ratio, high = ratio_with_bound(distance_from_equation(config), distance_from_equation(WITH_KL))
-    return decide(
-        high < NOISY_SHARE,
-        f"distance {ratio:.2f} of that of the noisy run (97.5% bound {high:.2f})",
-        "stored runs at lambda = 0.1: batches of 2,048 and a step annealed to 0 against batches of 512 and a "
-        f"constant step; bootstrap over 200 prompts; margin: below {NOISY_SHARE}",
     )
 
 
@@ -678,18 +442,32 @@ HYPOTHESES = tuple(
     )
 )  # fmt: skip
 
+LONG_READINGS = (
+    small_problems.TRAINED,
+    kl_noise.RESTED,
+    frontier.FRONTIER,
+    first_steps.ROWS,
+    first_steps.TILTS,
+)
+
 CHECKS = (
     _row,
     _stationary,
+    _sources,
     _myopic,
     _solutions,
     _solve,
-    _trained,
-    _noise,
-    _limits,
-    _keeps,
-    _misses,
-    _quieter,
+    kl_limits.small_lambda,
+    kl_limits.trained,
+    kl_limits.limits,
+    kl_limits.first_order,
+    kl_noise.noise,
+    kl_noise.frontier_claim,
+    kl_noise.frontier_law,
+    kl_runs.keeps,
+    kl_runs.misses,
+    kl_runs.quieter,
+    kl_runs.leans,
     *inapplicable(
         "4.4",
         solver="the equation mixes policies with their exponentials, outside the solver's arithmetic",

@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from flint import arb, arb_mat, arb_series, ctx
+from flint import arb
 
 from theorems.kl_equation import Enumerated
+from theorems.krawczyk import certify
 
 GRAPH = ((0, 1, 1, 0), (0, 0, 0, 1), (0, 0, 0, 1), (0, 0, 0, 0))
 BASE = (
@@ -151,37 +152,18 @@ def free_exponents(y, kl_weight):
     return [y[3 * j + k] - (p[j][k + 1] - p[j][0]) / kl_weight for j in range(3) for k in range(3)]
 
 
-def _certified_box(y: tuple[float, ...], kl_weight: arb) -> arb_mat | None:
-    """Prove, by Krawczyk's test, one solution in a small box around ``y``; its box, or None."""
-    centre = [arb(x) for x in y]
-    radius = arb(0, 1e-9)
-    box = [x + radius for x in centre]
-    jacobian = arb_mat(9, 9)
-    for i in range(9):  # derivatives along each direction, over the whole box
-        series = [arb_series([x, 1 if k == i else 0], prec=2) for k, x in enumerate(box)]
-        for row, value in enumerate(free_exponents(series, kl_weight)):
-            jacobian[row, i] = arb_series(value)[1]
-    inverse = arb_mat(9, 9, [x.mid() for x in jacobian.mid().inv().entries()])
-    value = arb_mat(9, 1, free_exponents(centre, kl_weight))
-    identity = arb_mat(9, 9, [int(a == b) for a in range(9) for b in range(9)])
-    spread = arb_mat(9, 1, [radius] * 9)
-    image = arb_mat(9, 1, centre) - inverse * value + (identity - inverse * jacobian) * spread
-    inside = all(b.contains_interior(x) for b, x in zip(box, image.entries(), strict=True))
-    return arb_mat(9, 1, box) if inside else None
-
-
 @functools.cache
 def proved(kl_weight: str, starts: int, shift: float = 0.0) -> int:
     """Number of solutions proved, in disjoint boxes around those of Newton's method moved by ``shift``."""
-    boxes: list[arb_mat] = []
-    bits, ctx.prec = ctx.prec, 128
+    boxes: list[list[arb]] = []
     for y in solutions(float(kl_weight), starts):
-        box = _certified_box(tuple(x + shift for x in y), arb(kl_weight))
-        apart = box is not None and all(
-            any(not a.overlaps(b) for a, b in zip(box.entries(), other.entries(), strict=True))
-            for other in boxes
+        holds, box = certify(
+            lambda y: free_exponents(y, arb(kl_weight)), [x + shift for x in y], 1e-9
         )
-        if apart:
+        if holds and all(_apart(box, other) for other in boxes):
             boxes.append(box)
-    ctx.prec = bits
     return len(boxes)
+
+
+def _apart(box: list[arb], other: list[arb]) -> bool:
+    return any(not a.overlaps(b) for a, b in zip(box, other, strict=True))
