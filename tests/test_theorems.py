@@ -205,6 +205,32 @@ def test_one_sample_is_drawn_as_by_the_binomial():
     assert ours.random() == numpys.random()
 
 
+def test_what_a_seed_draws_does_not_depend_on_the_others():
+    both = Streams((3, 8), ahead=2)
+    alone = np.random.default_rng(8)
+    for _ in range(5):
+        assert (both.random((2, 7))[1] == alone.random(7)).all()
+
+
+def test_sampled_rows_rest_in_the_law_of_their_step():
+    """Rows from 0 and from outside against the law found on a grid, at a step far from the limit."""
+    for pull in ("entropy", "kl_weight"):
+        late = np.array(late_rows(pull, 0.5, 0.2, 40, 500, (1, 2, 3, 4))["late"])
+        grid, weights = law_at_step(pull, 0.5, 0.2)
+        within = weights[np.abs(grid) <= noisy_clock(0.5).median].sum()
+        assert late[..., 0].mean(0) == pytest.approx(weights @ grid**2, rel=0.05)
+        assert late[..., 1].mean(0) == pytest.approx(within, abs=0.03)
+
+
+def test_traced_rationals_differentiate_what_is_done_to_them():
+    def function(a):
+        x, y, z = a
+        return sum([0 * x + x * y, x / y, 3 * z, z * z], 0 * x + 1) + z + 2
+
+    value, slopes = derivatives(function, [fmpq(2), fmpq(3), fmpq(0)])
+    assert (value, slopes) == (fmpq(29, 3), [fmpq(10, 3), fmpq(16, 9), fmpq(4)])
+
+
 def test_every_isomorphism_class_once():
     assert [len(digraph_classes(n)) for n in (1, 2, 3, 4)] == [1, 3, 16, 218]
     assert sum(is_acyclic(g) for g in digraph_classes(4)) == 31
