@@ -14,7 +14,7 @@ from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from theorems import remedies, sweeps, walks
-from theorems.gaps import draw_first, update_gaps
+from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
 
