@@ -9,7 +9,6 @@ rest in a law of its own for each step.  As the step shrinks that law tends to o
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,11 +17,9 @@ import numpy as np
 from scipy import optimize, sparse, stats
 from scipy.sparse.linalg import spsolve
 
-from planlib.intervals import Estimate, estimate, interval
+from planlib.intervals import Estimate, estimate
 
 SEEDS = (0, 1, 2, 3, 4)
-SPREADS = (1.0, 3.0)  # s2: one hump below 2, two above
-ROWS = 2000
 STARTS = ("from 0", "from outside")
 
 
@@ -117,11 +114,6 @@ class Law:
         """Density at the gaps ``(M,)``."""
         parts = zip(self.weights, self.centres, strict=True)
         return sum(w * stats.norm.pdf(gap, c, math.sqrt(self.variance)) for w, c in parts)
-
-    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """``count`` gaps drawn from the law."""
-        centre = rng.choice(self.centres, count, p=self.weights)
-        return centre + math.sqrt(self.variance) * rng.normal(size=count)
 
     def _normal(self, centre: float, low: float, high: float) -> float:
         ends = stats.norm.cdf([low, high], centre, math.sqrt(self.variance))
@@ -273,30 +265,3 @@ def law_at_step(pull: str, s2: float, eta: float) -> tuple[np.ndarray, np.ndarra
     equations = (chain.T - sparse.identity(n)).tolil()
     equations[n // 2] = 1
     return gap, spsolve(equations.tocsc(), np.eye(n)[n // 2])
-
-
-@functools.cache
-def mean_squares(law, step, seed: int, s2: float, updates: int) -> tuple[float, float]:
-    """Mean square gap of 2,000 rows drawn from ``law``: at the start, and over the last half.
-
-    ``step(rng, gap, s2)`` makes one update.
-    """
-    rng = np.random.default_rng(seed)
-    gap = law(s2).draw(rng, ROWS)
-    start, late = (gap**2).mean(), []
-    for t in range(updates):
-        gap = step(rng, gap, s2)
-        if t >= updates // 2:
-            late.append((gap**2).mean())
-    return float(start), float(np.mean(late))
-
-
-def stays(law, step, updates: int, margin: float) -> tuple[bool, list[str]]:
-    """Whether a law keeps its mean square within ``margin`` for each spread, with the intervals."""
-    found, holds = [], True
-    for s2 in SPREADS:
-        pairs = [mean_squares(law, step, seed, s2, updates) for seed in SEEDS]
-        low, high = interval([late / start for start, late in pairs])
-        found.append(f"[{low:.2f}, {high:.2f}]")
-        holds &= bool(1 - margin < low and high < 1 + margin)
-    return holds, found
