@@ -436,6 +436,8 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         for base in (CYCLIC, BLOCKSWORLD)
         for config in until_flat(replace(base, seed=seed)).values()
     ),
+    # Seeds 13 to 17, fresh, with their models: what the values add up from (Theorem 5.3).
+    "q-models": tuple(replace(ACYCLIC, seed=seed, q=Q) for seed in range(13, 18)),
     "layers": tuple(
         replace(ACYCLIC, seed=2, layers=2, **stage) for stage in ({}, {"pg": PG}, {"q": Q})
     ),
@@ -459,4 +461,5 @@ KEPT = (
     replace(ACYCLIC, seed=2, q=replace(Q, reward="outcome")),
     with_cycles(CYCLIC, 2, Q.initial_scale),
     *STUDIES["q-cycles-flat"],
+    *STUDIES["q-models"],
 )
