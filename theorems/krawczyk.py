@@ -35,27 +35,44 @@ def certify(
     bits, ctx.prec = ctx.prec, BITS
     try:
         return _certify(function, centre, radius)
+    except (
+        ValueError,
+        ZeroDivisionError,
+    ):  # over so large a box something is not known to be defined
+        return None, [arb(x, radius) for x in centre]
     finally:
         ctx.prec = bits
+
+
+def orientation(function: Callable[[list], list], centre: Sequence[float], radius: float) -> int:
+    """Sign of the Jacobian's determinant all over a box: the index of a zero there; 0 if not proved."""
+    bits, ctx.prec = ctx.prec, BITS
+    det = _jacobian(function, [arb(x, radius) for x in centre]).det()
+    ctx.prec = bits
+    return 1 if det > 0 else -1 if det < 0 else 0
+
+
+def _jacobian(function, box: list) -> arb_mat:
+    """Derivatives along each direction, over the whole box."""
+    d = len(box)
+    jacobian = arb_mat(d, d)
+    for i in range(d):
+        series = [arb_series([x, int(k == i)], prec=2) for k, x in enumerate(box)]
+        for row, value in enumerate(function(series)):
+            jacobian[row, i] = arb_series(value)[1]
+    return jacobian
 
 
 def _certify(function, centre, radius) -> tuple[bool | None, list]:
     d = len(centre)
     middle = [arb(x) for x in centre]
     box = [x + arb(0, radius) for x in middle]
-    jacobian = arb_mat(d, d)
-    for i in range(d):  # derivatives along each direction, over the whole box
-        series = [arb_series([x, int(k == i)], prec=2) for k, x in enumerate(box)]
-        for row, value in enumerate(function(series)):
-            jacobian[row, i] = arb_series(value)[1]
+    jacobian = _jacobian(function, box)
     value = arb_mat(d, 1, function(middle))
     spread = arb_mat(d, 1, [arb(0, radius)] * d)
     if any(not x.contains(0) for x in (value + jacobian * spread).entries()):
         return False, box
-    try:
-        inverse = jacobian.mid().inv().mid()
-    except ZeroDivisionError:
-        return None, box
+    inverse = jacobian.mid().inv().mid()
     identity = arb_mat(d, d, [int(a == b) for a in range(d) for b in range(d)])
     image = arb_mat(d, 1, middle) - inverse * value + (identity - inverse * jacobian) * spread
     inside = all(b.contains_interior(x) for b, x in zip(box, image.entries(), strict=True))

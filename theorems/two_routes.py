@@ -12,7 +12,7 @@ import numpy as np
 from flint import arb
 
 from theorems.kl_equation import Enumerated
-from theorems.krawczyk import certify
+from theorems.krawczyk import certify, orientation
 
 GRAPH = ((0, 1, 1, 0), (0, 0, 0, 1), (0, 0, 0, 1), (0, 0, 0, 0))
 BASE = (
@@ -21,6 +21,7 @@ BASE = (
     ("0.01", "0.96", "0.01", "0.02"),
 )
 HORIZON = 8
+WEIGHTS = tuple(f"{w / 100:.2f}" for w in range(9, 26))  # lambda, in the figure of all solutions
 MIRROR = [1, 0, 2, 7, 6, 8, 4, 3, 5]  # a and b change places: another solution, or the same
 
 
@@ -152,18 +153,121 @@ def free_exponents(y, kl_weight):
     return [y[3 * j + k] - (p[j][k + 1] - p[j][0]) / kl_weight for j in range(3) for k in range(3)]
 
 
+# --- how many there are ------------------------------------------------------------------------
+
+NEAR = 1e-9  # half the width of the boxes in which solutions are told apart
+SLACK = 1e-11  # relative: far more than the rounding of some hundred sums, products and quotients
+
+
+def image(low: np.ndarray, high: np.ndarray, kl_weight: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of the equation's right-hand side over boxes of the four ``p`` that are not 0.
+
+    They are ``p`` of s -> a, s -> b, a -> t, b -> t: a solution is a point with ``p = P(p)``, and
+    its exponents are ``p / lambda``.  All numbers are positive, so that rounding is relative, and
+    the bounds are widened by :data:`SLACK`.
+
+    Parameters
+    ----------
+    low, high
+        Corners of the boxes: ``(4, M)``.
+    """
+    base = np.array(BASE, dtype=float)
+    grown = [np.exp(x / kl_weight) for x in (low, high)]
+
+    def at_source(one, two):  # shares of s, a, b where the two exponents have these values
+        total = base[0, 0] + base[0, 3] + base[0, 1] * one + base[0, 2] * two
+        return base[0, 0] / total, base[0, 1] * one / total, base[0, 2] * two / total
+
+    (l1, l2, l3, l4), (h1, h2, h3, h4) = grown
+    lows = [[at_source(h1, h2)[0], at_source(l1, h2)[1], at_source(h1, l2)[2]]]
+    highs = [[at_source(l1, l2)[0], at_source(h1, l2)[1], at_source(l1, h2)[2]]]
+    last = []  # of the step to the target, from a and from b
+    for j, least, most in ((1, l3, h3), (2, l4, h4)):
+        rest = base[j, :3].sum()
+        lows.append([base[j, k] / (rest + base[j, 3] * most) for k in range(3)])
+        highs.append([base[j, k] / (rest + base[j, 3] * least) for k in range(3)])
+        last.append([base[j, 3] * x / (rest + base[j, 3] * x) for x in (least, most)])
+    bounds = []
+    for q in (lows, highs):
+        one = np.ones_like(l1)
+        now, later = [one, 0 * one, 0 * one], []
+        for m in range(HORIZON):
+            if m >= 1:
+                later.append(now)
+            now = [sum(now[j] * q[j][k] for j in range(3)) for k in range(3)]
+        # Visits of s after the first moment, of a and b after the second.
+        bounds.append([sum(x[k] for x in later[(k > 0) :]) for k in range(3)])
+    (rest_low, rest_high), source = bounds, (lows[0], highs[0])
+    new_low = [x[0] / (1 + rest_high[0]) for x in last]
+    new_low += [1 / (1 + rest_high[k] / source[0][k]) for k in (1, 2)]
+    new_high = [x[1] / (1 + rest_low[0]) for x in last]
+    new_high += [1 / (1 + rest_low[k] / source[1][k]) for k in (1, 2)]
+    return np.array(new_low) * (1 - SLACK), np.array(new_high) * (1 + SLACK)
+
+
+def _in_balls(x: list, kl_weight: arb) -> list:
+    """``p - P(p)`` in balls or series, by :func:`free_exponents`."""
+    zero = arb(0)
+    y = [x[0], x[1], zero, zero, zero, x[2], zero, zero, x[3]]
+    found = free_exponents([v / kl_weight for v in y], kl_weight)
+    return [found[k] * kl_weight for k in (0, 1, 5, 8)]
+
+
 @functools.cache
-def proved(kl_weight: str, starts: int, shift: float = 0.0) -> int:
-    """Number of solutions proved, in disjoint boxes around those of Newton's method moved by ``shift``."""
-    boxes: list[list[arb]] = []
+def unique_boxes(kl_weight: str, starts: int = 150) -> tuple[tuple[list[float], float, int], ...]:
+    """The solutions found: centre in ``p``, a radius within which it is proved the only one, its index."""
+    weight, found = arb(kl_weight), []
     for y in solutions(float(kl_weight), starts):
-        holds, box = certify(
-            lambda y: free_exponents(y, arb(kl_weight)), [x + shift for x in y], 1e-9
-        )
-        if holds and all(_apart(box, other) for other in boxes):
-            boxes.append(box)
-    return len(boxes)
+        centre = [y[k] * float(kl_weight) for k in (0, 1, 5, 8)]
+        radii = [2.0**-power for power in range(2, 30)]
+        proved = (r for r in radii if certify(lambda x: _in_balls(x, weight), centre, r)[0])
+        if radius := next(proved, None):
+            index = orientation(lambda x: _in_balls(x, weight), centre, NEAR)
+            found.append((centre, radius, index))
+    return tuple(found)
 
 
-def _apart(box: list[arb], other: list[arb]) -> bool:
-    return any(not a.overlaps(b) for a, b in zip(box, other, strict=True))
+@functools.cache
+def count(kl_weight: str) -> tuple[int, bool, int]:
+    """Solutions proved to be there, whether it is proved that there is no other, and their indices' sum."""
+    found = unique_boxes(kl_weight)
+    small = [certify(lambda x: _in_balls(x, arb(kl_weight)), c, NEAR) for c, _, _ in found]
+    distinct: list[list] = []
+    for holds, box in small:  # in disjoint boxes
+        apart = (any(not a.overlaps(b) for a, b in zip(box, o, strict=True)) for o in distinct)
+        if holds and all(apart):
+            distinct.append(box)
+    return len(distinct), left_over(kl_weight)[0] == 0, sum(index for _, _, index in found)
+
+
+def left_over(kl_weight: str, most: int = 1_000_000) -> tuple[int, int]:
+    """Search the cube of all ``p`` for solutions outside of the boxes that hold exactly one.
+
+    A box is cut down to its image, and dropped if nothing is left or if it lies in such a box;
+    else it is split across.
+
+    Returns
+    -------
+    tuple
+        Boxes left when ``most`` had been looked at (0: there is no other solution), and boxes
+        looked at.
+    """
+    known = unique_boxes(kl_weight)
+    low, high, seen = np.zeros((4, 1)), np.ones((4, 1)), 0
+    while low.size and seen < most:
+        seen += low.shape[1]
+        for _ in range(3):
+            new_low, new_high = image(low, high, float(kl_weight))
+            low, high = np.maximum(low, new_low), np.minimum(high, new_high)
+            alive = (low <= high).all(0)
+            for centre, radius, _ in known:
+                c = np.array(centre)[:, None]
+                alive &= ~((low > c - radius) & (high < c + radius)).all(0)
+            low, high = low[:, alive], high[:, alive]
+        widest = (high - low).argmax(0)
+        middle = (low + high)[widest, np.arange(low.shape[1])] / 2
+        left, right = high.copy(), low.copy()
+        left[widest, np.arange(low.shape[1])] = middle
+        right[widest, np.arange(low.shape[1])] = middle
+        low, high = np.concatenate([low, right], 1), np.concatenate([left, high], 1)
+    return low.shape[1], seen
