@@ -73,25 +73,38 @@ EXPONENTS = {
 
 @claim("row", "symbolic", exponent, EXPONENTS)
 def _row(stated, size: str) -> Finding:
-    """The update of a row vanishes if q is proportional to q_base exp(p / lambda)."""
+    """The update of a row vanishes if, and only if, q is proportional to q_base exp(p / lambda)."""
     n = 4
     base = sp.symbols(f"b0:{n}", positive=True)
     p = sp.symbols(f"p0:{n}", real=True)
     kl_weight = sp.Symbol("lambda", positive=True)
     exponents = [stated(x, kl_weight) for x in p]
+
+    def update(q, log_ratio):
+        """Expected update of a row, per visit: the score of each step times what it earns."""
+        earned = [x - kl_weight * y for x, y in zip(p, log_ratio, strict=True)]
+        mean = sum(x * e for x, e in zip(q, earned, strict=True))
+        return [x * (e - mean) for x, e in zip(q, earned, strict=True)]
+
+    tally = Tally("residuals", "differences", failed="not 0")
     weights = [b * sp.exp(y) for b, y in zip(base, exponents, strict=True)]
-    q = [w / sum(weights) for w in weights]
-    # The expected update of a row, per visit: the score of each step times what it earns.
-    # The last bracket is log q - log q_base, with q_base = b / sum b.
-    earned = [
-        x - kl_weight * (y - sp.log(sum(weights)) + sp.log(sum(base)))
-        for x, y in zip(p, exponents, strict=True)
-    ]
-    mean = sum(x * e for x, e in zip(q, earned, strict=True))
-    tally = Tally("residuals", failed="not 0")
-    for x, e in zip(q, earned, strict=True):
-        tally.add("residuals", is_zero(x * (e - mean)))
-    return tally.finding(f"one row of {n} next nodes; base, p and lambda free")
+    at_equation = [w / sum(weights) for w in weights]
+    # log q - log q_base, with q_base = b / sum b.
+    log_ratio = [y - sp.log(sum(weights)) + sp.log(sum(base)) for y in exponents]
+    for entry in update(at_equation, log_ratio):
+        tally.add("residuals", is_zero(entry))
+    # Anywhere: two entries of the update over q differ by lambda times how far the two logs of
+    # q / q_base miss the equation.  Where all entries are 0, none of them misses it.
+    q = sp.symbols(f"q0:{n}", positive=True)
+    log_ratio = [sp.log(x) - sp.log(b) for x, b in zip(q, base, strict=True)]
+    entries = [u / x for u, x in zip(update(q, log_ratio), q, strict=True)]
+    missed = [y - x for y, x in zip(log_ratio, exponents, strict=True)]
+    for k, other in itertools.combinations(range(n), 2):
+        gap = entries[k] - entries[other] + kl_weight * (missed[k] - missed[other])
+        tally.add("differences", is_zero(sp.expand(gap)))
+    return tally.finding(
+        f"one row of {n} next nodes; base, p, lambda and, for the converse, q free"
+    )
 
 
 # --- exhaustive: the expected update at the equation, in rationals -----------------------------
@@ -397,6 +410,8 @@ class Instance:
     per_token: bool = True
     batch: int | None = None
     tabular: bool = True
+    finite: bool = True
+    horizon: int = 3
 
 
 @functools.cache
@@ -419,8 +434,32 @@ def interaction() -> float:
     return float(np.abs(crossed - crossed.mean()).max())
 
 
+def unbound(horizon: int) -> float:
+    """How far a table of a vanishing update is from the equation: the theorem does not bind it.
+
+    With horizon 3 every row takes one step for certain; with horizon 1 a row that is never
+    visited has exchanged two of its entries.
+    """
+    adjacency, base, q = _solved()
+    if horizon > 1:
+        q = np.eye(3)[[2, 2, 2]]
+    else:
+        q = solve(adjacency, base, 0, 2, horizon, 0.5)
+        q[1] = q[1, [1, 0, 2]]
+    table = [None, None, q.tolist()]
+    # Where a step is taken for certain its score, and so the update, is 0 whatever it earns.
+    log_ratio = np.log(np.where(q > 0, q, 1) / base).tolist()
+    update = expected_update(adjacency, table, log_ratio, (0, 2), horizon, 0.5)
+    assert max(abs(x) for row in update.values() for x in row) < 1e-10
+    p = per_visit(adjacency, table, 0, 2, horizon)
+    claimed = {j: base[j] * np.exp(np.array(row) / 0.5) for j, row in p.items()}
+    return float(max(np.abs(q[j] - row / row.sum()).max() for j, row in claimed.items()))
+
+
 def residual(instance: Instance) -> float:
     """Largest entry of the update at the equation's solution: 0 by the theorem."""
+    if not instance.finite or instance.horizon < 2:
+        return unbound(instance.horizon)
     adjacency, base, q = _solved()
     log_ratio = np.log(q / base)
     if not instance.tabular:
@@ -453,6 +492,10 @@ HYPOTHESES = tuple(
          lambda x: x.batch is None, Instance(batch=8)),
         ("free rows", "Every row is free: shared logits cannot hold two targets' solutions.",
          lambda x: x.tabular, Instance(tabular=False)),
+        ("finite logits", "No step has probability 0: a certain step's score is 0, whatever it earns.",
+         lambda x: x.finite, Instance(finite=False)),
+        ("visited", "The row is visited: one that no episode meets may be anything.",
+         lambda x: x.horizon > 1, Instance(horizon=1)),
     )
 )  # fmt: skip
 
