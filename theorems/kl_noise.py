@@ -87,7 +87,7 @@ LEAST = frontier.WEIGHTS[-1]
     "frontier",
     "statistical",
     (LEAST, LARGE),
-    {"a larger lambda, not a larger batch": (0.25, SMALL)},
+    {"a larger lambda, not a larger batch": (frontier.WEIGHTS[0], SMALL)},
     seeds=frontier.SEEDS,
     source="kept",
     fixed="before any run",
