@@ -19,7 +19,8 @@ from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
 from theorems.traced import derivatives
 
-ALL = [c for t in theorems.THEOREMS for c in theorems.checks(t)]
+CHAPTERS = (*theorems.THEOREMS, *theorems.OURS)
+ALL = [c for t in CHAPTERS for c in theorems.checks(t)]
 LIVE = [c for c in ALL if isinstance(c, Check)]
 FIGURES = [c for t in theorems.FIGURES for c in theorems.checks(t)]
 # Claims on data whose verdict does not rest on a mean over independent cases.
@@ -60,7 +61,7 @@ def test_claims_on_figures_come_to_their_records(check):
     assert set(stored.controls) == set(check.mutations)
 
 
-@pytest.mark.parametrize("theorem", theorems.THEOREMS)
+@pytest.mark.parametrize("theorem", CHAPTERS)
 def test_stored_records_are_complete_and_count(theorem):
     records = evidence.load(theorem)
     assert [r.claim for r in records] == [c.claim for c in theorems.checks(theorem)]

@@ -1,7 +1,7 @@
 """One file a theorem: hypotheses as predicates, the statement as a residual, its mutations.
 
 :data:`THEOREMS` names every theorem of the book, in its order, :data:`FIGURES` the
-figures of the paper, whose claims are checked in the same way.
+figures of the paper and :data:`OURS` what goes beyond it, whose claims are checked in the same way.
 """
 
 from __future__ import annotations
@@ -34,11 +34,17 @@ FIGURES = {
     "figure3": "Q-learning by reward and by who generates; the frontier",
     "figure4": "The levels of the values",
 }
-ALL = THEOREMS | FIGURES
+# Ours: questions that the papers leave open, each on the rungs that it needs.
+OURS = {
+    "composition": "Composition: planning where SFT does not",
+}
+ALL = THEOREMS | OURS | FIGURES
 
 
 def stem(theorem: str) -> str:
     """Name of a theorem's (or a figure's) notebook, without its ending."""
+    if theorem in OURS:
+        return theorem
     name = theorem.replace(".", "_")
     return name.replace("figure", "figure_") if theorem in FIGURES else f"theorem_{name}"
 
