@@ -38,9 +38,17 @@ from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
 from theorems.hypotheses import Hypothesis
-from theorems.small_graphs import as_float, digraphs, problems, rational_policy
+from theorems.small_graphs import (
+    as_float,
+    digraphs,
+    is_acyclic,
+    problems,
+    rational_policy,
+    rational_row,
+)
 from theorems.stored_runs import BASE_RUN
 from theorems.tables import autograd_gradient
+from theorems.traced import derivatives
 
 claim = claims("4.1")
 
@@ -84,7 +92,7 @@ MUTATIONS = {
 
 @claim("identity", "symbolic", stated_weights, MUTATIONS)
 def _identity(weights, size: str) -> Finding:
-    """For any batch, logits, r and p the two losses and their gradients are equal."""
+    """For any batch of episodes on three nodes, any logits, r and p the two losses and their gradients are equal."""
     adjacency = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]  # 0 -> 1 -> 2 and 0 -> 2
     source, target, horizon, n = 0, 2, 2, 3
     r, p = sp.symbols("r p", real=True)
@@ -136,6 +144,16 @@ def _graphs(size: str):
                 yield n, adjacency, found
 
 
+def _vanishes(*weighted) -> bool:
+    """Whether the sum of gradients given as ``(weight, gradient)`` is 0; the first entry that is not decides."""
+    for key in dict.fromkeys(key for _, gradient in weighted for key in gradient):
+        rows = [(weight, gradient[key]) for weight, gradient in weighted if key in gradient]
+        for k in range(len(rows[0][1])):
+            if sum(weight * row[k] for weight, row in rows) != 0:
+                return False
+    return True
+
+
 @functools.cache
 def _batches(size: str) -> dict[object, Tally]:
     """Draw the batches once and judge every rule of weights on each."""
@@ -145,8 +163,8 @@ def _batches(size: str) -> dict[object, Tally]:
         for tally in tallies.values():
             tally.add("graphs")
         for _ in range(20):
-            policy = rational_policy(n, rng)
             source, target = rng.choice(pairs)
+            policy = {target: [rational_row(n, rng) for _ in range(n)]}
             r, p = fmpq(rng.randint(1, 9), 7), fmpq(rng.choice((-3, -1, 0, 2)), 5)
             legal = list(exact.correct_paths(adjacency, source, target, 3))
             others = [_random_episode(n, source, target, rng) for _ in range(3)]
@@ -164,13 +182,13 @@ def _batches(size: str) -> dict[object, Tally]:
             for rule, tally in tallies.items():
                 on_correct, on_incorrect = rule(r, p)
                 counted = ((-on_correct, correct), (-on_incorrect, incorrect))
-                tally.add("batches", exact.largest(exact.add((1, walked), *counted)) == 0)
+                tally.add("batches", _vanishes((1, walked), *counted))
     return tallies
 
 
 @claim("batch", "exhaustive", stated_weights, MUTATIONS, seeds=(41,))
 def _batch(weights, size: str) -> Finding:
-    """Gradients of a batch, walked step by step and by counting, agree exactly."""
+    """Gradients of a batch, walked step by step and by counting, agree exactly on every small graph."""
     return _batches(size)[weights].finding(
         f"all digraphs without self-loops on up to {LARGEST[size]} nodes that have a problem, 20 rational policies "
         "each with a random problem, r, p and batch of 3 correct and 3 random episodes; exact rationals",
@@ -184,49 +202,83 @@ def _random_episode(n: int, source: int, target: int, rng: random.Random) -> tup
     return tuple(path)
 
 
-def on_policy(probability):
+def on_policy(probability, success):
     """Theorem 4.1 in expectation: each correct path weighs its probability under the policy."""
     return probability
 
 
-def every_path_alike(probability):
+def every_path_alike(probability, success):
     """Mistake: plain SFT on the set of correct paths, each once."""
     return 0 * probability + 1
 
 
-def importance_squared(probability):
+def importance_squared(probability, success):
     """Mistake: weighing a sample by its probability when sampling has done so already."""
     return probability**2
+
+
+def mean_of_the_correct(probability, success):
+    """Mistake: the mean over the correct samples, not over all: the gradient of ``log J``."""
+    return probability / success
 
 
 WEIGHT_MUTATIONS = {
     "each correct path once": every_path_alike,
     "probability squared": importance_squared,
+    "mean over correct samples alone": mean_of_the_correct,
 }
 HORIZON = 3
+
+
+def gradient_of_success(adjacency, policy, source, target) -> tuple[fmpq, dict]:
+    """Differentiate ``J`` itself: its value, and its gradient in the logits, ``{(target, j): row}``.
+
+    The recursion of :func:`planlib.exact.success_probabilities` runs on weights ``w = exp(f)``
+    that remember what was made of them, so ``dJ/df = w dJ/dw``.  No path is listed here, and
+    nothing is said of scores.
+    """
+    n = len(adjacency)
+    others = [j for j in range(n) if j != target]
+
+    def success(weights):
+        rows = [None] * n
+        for j in others:
+            row, weights = weights[:n], weights[n:]
+            total = sum(row[1:], row[0])
+            rows[j] = [w / total for w in row]
+        rows[target] = rows[others[0]]  # never used
+        return exact.success_probabilities(adjacency, {target: rows}, target, HORIZON)[-1][source]
+
+    at = [w for j in others for w in policy[target][j]]
+    value, slopes = derivatives(success, at)
+    entries = [w * slope for w, slope in zip(at, slopes, strict=True)]
+    return value, {(target, j): entries[n * m : n * (m + 1)] for m, j in enumerate(others)}
 
 
 @functools.cache
 def _expectations(size: str) -> dict[object, Tally]:
     """Draw the policies once and judge every weight of a path on each."""
     rng = random.Random(43)
-    tallies = {
-        rule: Tally("graphs", "policies") for rule in (on_policy, *WEIGHT_MUTATIONS.values())
-    }
+    rules = (on_policy, *WEIGHT_MUTATIONS.values())
+    tallies = {rule: Tally("graphs", "of them with cycles", "policies") for rule in rules}
     for n, adjacency, pairs in _graphs(size):
+        cyclic = not is_acyclic(adjacency)
         for tally in tallies.values():
             tally.add("graphs")
+            tally.add("of them with cycles", count=int(cyclic))
         for _ in range(20):
-            policy = rational_policy(n, rng)
-            instance = (adjacency, policy, *rng.choice(pairs), HORIZON)
-            gradient = exact.success_gradient(*instance)
+            source, target = rng.choice(pairs)
+            policy = {target: [rational_row(n, rng) for _ in range(n)]}
+            success, gradient = gradient_of_success(adjacency, policy, source, target)
             paths = [
                 (probability, exact.sft_gradient(policy, [path]))
-                for path, probability in exact.path_probabilities(*instance).items()
+                for path, probability in exact.path_probabilities(
+                    adjacency, policy, source, target, HORIZON
+                ).items()
             ]
             for weigh, tally in tallies.items():
-                sft = ((weigh(probability), score) for probability, score in paths)
-                tally.add("policies", exact.largest(exact.add((1, gradient), *sft)) == 0)
+                sft = ((weigh(probability, success), score) for probability, score in paths)
+                tally.add("policies", _vanishes((1, gradient), *sft))
     return tallies
 
 
@@ -235,7 +287,8 @@ def _expectation(weigh, size: str) -> Finding:
     """The gradient of the success probability is SFT on correct paths, each weighed by its probability."""
     return _expectations(size)[weigh].finding(
         f"all digraphs without self-loops on up to {LARGEST[size]} nodes that have a problem, 20 rational policies "
-        f"each with a random problem, horizon {HORIZON}; recursion against enumeration, exact rationals",
+        f"each with a random problem, horizon {HORIZON}; J differentiated backwards against paths listed one by one, "
+        "exact rationals",
     )
 
 
