@@ -616,14 +616,20 @@ class Instance:
     start: tuple = (0, -1, 0)
     process: bool = True
     forgotten: tuple | None = None  # an entry (j, k) that is never updated
+    step: object = 1  # of every update, toward its target
 
 
 def residual(instance: Instance) -> float:
     """Distance of the table from ``A + R - 1`` after many sweeps: 0 by part (e)."""
     n, target = len(instance.adjacency), instance.target
     table = [[fmpq(v)] * n for v in instance.start]
-    ends = swept(instance.adjacency, table, target, 50, instance.process, instance.forgotten)
-    return structure_error(instance.adjacency, ends, target)
+    for _ in range(50):
+        new = swept(instance.adjacency, table, target, 1, instance.process, instance.forgotten)
+        table = [
+            [x + instance.step * (y - x) for x, y in zip(old, row, strict=True)]
+            for old, row in zip(table, new, strict=True)
+        ]
+    return structure_error(instance.adjacency, table, target)
 
 
 HYPOTHESES = tuple(
@@ -633,6 +639,8 @@ HYPOTHESES = tuple(
          lambda x: x.process, Instance(process=False)),
         ("persistent exploration", "Every entry is updated again and again.",
          lambda x: x.forgotten is None, Instance(start=(0, -2, 0), forgotten=(1, 0))),
+        ("steps of at most 1", "An entry goes at most all of the way to its target.",
+         lambda x: 0 < x.step <= 1, Instance(step=fmpq(3, 2))),
         ("start in the basin", "V_0(e) <= r_c + [c does not lead to e] for c on cycles off the target.",
          lambda x: in_basin(x.adjacency, x.start, x.target), Instance(start=(0, 1, 0))),
     )

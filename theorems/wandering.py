@@ -75,39 +75,63 @@ def shyness(config: RunConfig) -> float:
     return float(np.nanmean(elsewhere(adjacency, table) - table[targets, nodes, targets]))
 
 
+@functools.cache
+def _at_fixed_point(config: RunConfig, discount: float) -> float:
+    task = load_run(config).task
+    pairs = task.split.test_pairs
+    return walk_accuracy(task.graph, config.q.max_length, READ_OUT, discount, pairs)
+
+
 def uniform(config: RunConfig) -> float:
     """Accuracy of the walk at ``A + R - 1``, on the run's test pairs."""
-    task = load_run(config).task
-    return walk_accuracy(task.graph, config.q.max_length, READ_OUT, pairs=task.split.test_pairs)
+    return _at_fixed_point(config, 1.0)
 
 
-def _own(config: RunConfig, change: Callable | None = None) -> float:
-    task, table = load_run(config).task, values_of(config)
-    if change:
-        adjacency, table = task.graph.adjacency, table.copy()
-        targets, nodes = onto_target(adjacency)
-        now = table[targets, nodes, targets]
-        table[targets, nodes, targets] = change(now, elsewhere(adjacency, table))
+def plans_well(config: RunConfig) -> float:
+    """Rival: right values are a good planner's, as they are with a discount."""
+    return _at_fixed_point(config, 0.9)
+
+
+@functools.cache
+def _by_own_values(config: RunConfig, onto: Callable) -> float:
+    """The walk by the model's values, those of steps onto the target given by ``onto``."""
+    task, table = load_run(config).task, values_of(config).copy()
+    adjacency = task.graph.adjacency
+    targets, nodes = onto_target(adjacency)
+    now = table[targets, nodes, targets]
+    table[targets, nodes, targets] = onto(now, elsewhere(adjacency, table))
     policy = softened(table, READ_OUT)
     return accuracy_of(task.graph, policy, config.q.max_length, task.split.test_pairs)
 
 
-@functools.cache
+def as_it_is(now, others):
+    """Ours: the step onto the target has the value that the model gives it."""
+    return now
+
+
+def like_others(now, others):
+    """Rival: it is worth what other legal steps of its row are; noise does the rest."""
+    return np.where(np.isnan(others), now, others)
+
+
+def worth_one(now, others):
+    """Rival: it is worth 1 to the digit, as at the solutions of (a)."""
+    return np.ones_like(now)
+
+
 def own_values(config: RunConfig) -> float:
-    """Ours: the walk by the model's own values at the prompt, on its test pairs."""
-    return _own(config)
+    """The walk by the model's own values at the prompt, on its test pairs."""
+    return _by_own_values(config, as_it_is)
 
 
-@functools.cache
 def target_like_others(config: RunConfig) -> float:
-    """Rival: the step onto the target is worth what other legal steps of its row are; noise does the rest."""
-    return _own(config, lambda now, others: np.where(np.isnan(others), now, others))
+    """The same, the step onto the target worth what other legal steps are."""
+    return _by_own_values(config, like_others)
 
 
-@functools.cache
 def target_worth_one(config: RunConfig) -> float:
-    """Rival: a step onto the target is worth 1 to the digit, as at the solutions of (a)."""
-    return _own(config, lambda now, others: np.ones_like(now))
+    """The same, the step onto the target worth 1."""
+    return _by_own_values(config, worth_one)
 
 
 # --- the first claim, as it was stated -------------------------------------------------------------
@@ -127,14 +151,6 @@ class Trained:
 def of_all_problems(config: RunConfig) -> float:
     """As first stated: the walk at ``A + R - 1`` from every node to every target."""
     return walk_accuracy(load_run(config).task.graph, config.q.max_length, READ_OUT)
-
-
-def plans_well(config: RunConfig) -> float:
-    """Rival: right values are a good planner's, as they are with a discount."""
-    task = load_run(config).task
-    return walk_accuracy(
-        task.graph, config.q.max_length, READ_OUT, 0.9, pairs=task.split.test_pairs
-    )
 
 
 def _levels_and_walk(runs: list[RunConfig], stated: Trained) -> tuple[list, str]:
@@ -258,15 +274,12 @@ _blocksworld = _until_flat(
 @claim(
     "transformer-shuns",
     "transformer",
-    own_values,
-    {
-        "a step like any other": target_like_others,
-        "worth 1 to the digit": target_worth_one,
-    },
+    as_it_is,
+    {"a step like any other": like_others, "worth 1 to the digit": worth_one},
     seeds=tuple(dict.fromkeys(c.seed for c in FLAT)),
     fixed="before any run",
 )
-def _shuns(walk: Callable, size: str) -> Finding:
+def _shuns(onto: Callable, size: str) -> Finding:
     """Trained on, the transformer shuns its target: legal steps past it are worth more, and it arrives less often than a random walk."""
     scope = (
         f"outside the hypotheses; fresh seeds, {FLAT[0].q.steps:,} updates, both graphs; values at every prompt; accuracy on test pairs at temperature {READ_OUT}; "
@@ -277,7 +290,8 @@ def _shuns(walk: Callable, size: str) -> Finding:
     try:
         for name, runs in by_graph(FLAT).items():
             accuracy = np.array([load_record(c)[0]["metrics"]["sampled_test"] for c in runs])
-            flat, own = (np.array([w(c) for c in runs]) for w in (uniform, walk))
+            flat = np.array([uniform(c) for c in runs])
+            own = np.array([_by_own_values(c, onto) for c in runs])
             more = estimate([shyness(c) for c in runs], least=0)
             below = estimate(accuracy - flat, most=0)
             nearer = estimate(np.abs(accuracy - own) - np.abs(accuracy - flat), most=0)
