@@ -173,13 +173,34 @@ DRAWN = Orders(process=False, drawn=True)
 
 @dataclass(frozen=True)
 class Ends:
-    """Where runs of single updates end: one constant, from the largest worth of a step onto the target up."""
+    """Where runs of single updates end: in one constant between ``least`` and ``most``, no less than any step onto the target."""
 
     orders: Orders = DRAWN
+    least: float = -np.inf
     most: float = np.inf
 
 
-@claim(
+def _ends(ends: Ends, size: str) -> Finding:
+    tally = Tally("tables", "ends", failed="ends of another kind, or none where one was claimed")
+    for n in (3, 4):
+        values = np.arange(-2, 3.5, 0.5) if n < 4 else np.arange(2 if size == "small" else 3)
+        none = [[0] * n] * n  # no graph enters
+        tables, last = fair_ends(none, n - 1, values, ends.orders)
+        off, onto = tables[:, :-1, :-1].max((1, 2)), tables[:, :-1, -1].max(1)
+        one = off == tables[:, :-1, :-1].min((1, 2))
+        claimed = one & (off >= np.maximum(onto, ends.least)) & (off <= ends.most)
+        found = np.isin(np.arange(len(tables)), last)
+        tally.add("tables", count=len(tables))
+        tally.add("ends", count=len(last))
+        tally.failures += int((claimed != found).sum())
+    return tally.finding(
+        f"all tables on 3 nodes with values in halves from -2 to 3, on 4 with 0, 1{'' if size == 'small' else ' and 2'}, each step onto the target worth 0 or 1, "
+        f"{'anew at each update' if ends.orders.luck else 'for good'}; every order of updates of single entries: the sets of tables that no "
+        "update leaves; updates held against exact ones"
+    )
+
+
+_orders = claim(
     "orders",
     "exhaustive",
     Ends(),
@@ -188,26 +209,18 @@ class Ends:
         "an entry forgotten": Ends(replace(DRAWN, forgotten=(0, 0))),
         "the order chosen by who sees the table": Ends(replace(DRAWN, drawn=False)),
     },
-)
-def _orders(ends: Ends, size: str) -> Finding:
-    """In orders that are drawn single updates at step 1 end in one constant that no step onto the target exceeds."""
-    tally = Tally("tables", "ends", failed="ends of another kind, or none where one was claimed")
-    for n in (3, 4):
-        values = np.arange(-2, 3.5, 0.5) if n < 4 else np.arange(2 if size == "small" else 3)
-        none = [[0] * n] * n  # no graph enters
-        tables, last = fair_ends(none, n - 1, values, ends.orders)
-        off, onto = tables[:, :-1, :-1].max((1, 2)), tables[:, :-1, -1].max(1)
-        one = off == tables[:, :-1, :-1].min((1, 2))
-        claimed = one & (off >= onto) & (off <= ends.most)
-        found = np.isin(np.arange(len(tables)), last)
-        tally.add("tables", count=len(tables))
-        tally.add("ends", count=len(last))
-        tally.failures += int((claimed != found).sum())
-    return tally.finding(
-        "all tables on 3 nodes with values in halves from -2 to 3, on 4 with 0, 1 and 2, each step onto the target worth 0 or 1 for good; "
-        "every order of updates of single entries: the sets of tables that no update leaves; updates held against exact ones"
-    )
-
+    title="In orders that are drawn single updates at step 1 end in one constant that no step onto the target exceeds.",
+)(_ends)
+_luck = claim(
+    "luck",
+    "exhaustive",
+    Ends(replace(DRAWN, luck=True), least=1),
+    {
+        "from what steps onto it are worth now": Ends(replace(DRAWN, luck=True)),
+        "without luck": Ends(least=1),
+    },
+    title="If what a step onto the target is worth varies, from zeros too the constant is at least the most that it is ever worth.",
+)(_ends)
 
 # --- statistical: what the constant becomes ----------------------------------------------------
 
@@ -355,6 +368,7 @@ CHECKS = (
     _fixed_points,
     _bounded,
     _orders,
+    _luck,
     _levels,
     _transformer,
     *inapplicable(
