@@ -13,7 +13,7 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from theorems import remedies, sweeps, walks
+from theorems import remedies, sweeps, walks, wandering
 from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
@@ -325,6 +325,46 @@ def test_double_q_from_equal_tables_is_plain_q_and_from_tables_apart_falls_below
     apart, _ = remedies.double_tables(a, first, second)
     assert (apart.max(-1)[off] < plain + 1e-9).all()
     assert apart.max(-1)[off].mean() < plain.mean() - 0.1
+
+
+def test_what_is_claimed_of_longer_runs_is_decided_on_runs_that_are_there(monkeypatch):
+    """Two stored runs, each twice, in place of those that are still to be made."""
+    monkeypatch.setattr(wandering, "FLAT", wandering.EXAMPLES * 2)
+    check = theorems.check("cycles/transformer-shuns")
+    assert check.measure(check.statement, "small").verdict == "PASS"
+    for wrong in check.mutations.values():
+        assert check.measure(wrong, "small").verdict == "FAIL"
+    measure = theorems.check("cycles/transformer-flat").measure
+    runs = wandering.EXAMPLES[:1] * 2
+    walk = measure(wandering.Trained(runs, wandering.uniform, 0.05), "small")
+    assert [e.holds for e in walk.estimates] == [True, True, True, False]  # it still falls
+    shy = measure(wandering.Trained(runs, wandering.target_worth_one, 0.05), "small")
+    assert shy.estimates[2].holds is False
+    flat = {"test_accuracy": [1.0, 0.9, 0.8, 0.5, 0.5, 0.4, 0.4, 0.3, 0.3]}
+    assert wandering.moved(flat) == pytest.approx(-0.1)
+
+
+def test_legal_steps_past_the_target_are_told_from_the_one_onto_it():
+    adjacency = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 1, 1, 0]], dtype=bool)
+    table = np.arange(64.0).reshape(4, 4, 4)
+    targets, nodes = wandering.onto_target(adjacency)
+    found = dict(
+        zip(zip(targets, nodes, strict=True), wandering.elsewhere(adjacency, table), strict=True)
+    )
+    assert found[1, 0] == table[1, 0, 2] and found[2, 3] == table[2, 3, 1]
+    assert np.isnan(found[0, 1]) and np.isnan(found[3, 2])  # no other legal step
+    assert len(found) == adjacency.sum()
+
+
+def test_the_largest_curvature_is_bounded_exactly():
+    """Against eigenvalues in floats, with the bound just above and just below the largest."""
+    module, rng = theorems.module("5.3"), np.random.default_rng(0)
+    for n in (3, 4, 5):
+        rows = [(i, j) for i in range(n) for j in range(n) if i != j and rng.random() < 0.6]
+        matrix = module.curvature(n, rows)
+        largest = np.linalg.eigvalsh(np.array(matrix.tolist(), dtype=float)).max()
+        above, below = (fmpq(round(1000 * largest) + x, 1000) for x in (2, -2))
+        assert module.at_most(matrix, above) and not module.at_most(matrix, below)
 
 
 def test_semi_gradient_is_the_trainers():
