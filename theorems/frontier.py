@@ -9,6 +9,7 @@ around it, by the law of :mod:`theorems.gaps`, the gap of two right choices spre
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
 from planlib.train import PolicyGradientConfig, train_policy_gradient
+from theorems.gaps import law_at_step
 from theorems.readings import Reading
 
 SOURCES = 20
@@ -90,7 +92,12 @@ LOST = 0.01  # of success, at most
 LAW_MARGIN = 0.1  # routes, between a run and the law, wherever s2 is below 2: there it has one hump
 SEEDS = tuple(range(1, 7))
 CASES = tuple((seed, weight, batch) for seed in SEEDS for batch in BATCHES for weight in WEIGHTS)
-FRONTIER = Reading("frontier-4-4", _trained, CASES)
+# The law of small steps came out undecided on these: at s2 = 1.6 a step of 0.16 is not small.  The law
+# at that step was then held against them, and is to be decided on others.
+FRESH_SEEDS = tuple(range(7, 13))
+FRESH_PAIRS = tuple(itertools.product(WEIGHTS[-2:], BATCHES[-2:]))  # s2 from 0.4 to 3.2
+FRESH_CASES = tuple((seed, *pair) for seed in FRESH_SEEDS for pair in FRESH_PAIRS)
+FRONTIER = Reading("frontier-4-4", _trained, CASES + FRESH_CASES)
 
 
 def measured(weight: float, batch: int, seeds: tuple[int, ...] = SEEDS) -> np.ndarray:
@@ -151,3 +158,10 @@ def law_routes(s2: float, weight: Callable[[np.ndarray], np.ndarray] = clock) ->
 def predicted_routes(weight: float, batch: int) -> float:
     """Effective number of routes under the law with ``s2 = eta / (B lambda)``."""
     return law_routes(ETA / batch / weight)
+
+
+@functools.cache
+def routes_at_step(weight: float, batch: int) -> float:
+    """The same under the law in which rows rest at steps of ``eta / B``, known on a grid."""
+    gap, chance = law_at_step("kl_weight", ETA / batch / weight, ETA / batch)
+    return float(chance @ routes(1 / (1 + np.exp(-gap))))

@@ -135,18 +135,43 @@ def constant_strength(weight: float, batch: int) -> float:
     seeds=frontier.SEEDS,
     source="kept",
     fixed="before any run",
+    successor="frontier-step",
 )
 def frontier_law(predicted, size: str) -> Finding:
     """The routes that are left are those of the law with s^2 = eta / (B lambda), wherever it has one hump."""
+    pairs = itertools.product(frontier.WEIGHTS, frontier.BATCHES)
+    one_hump = [(w, batch) for w, batch in pairs if frontier.ETA / batch / w < 2]
+    return _routes_off(predicted, one_hump, frontier.SEEDS)
+
+
+def _routes_off(predicted, pairs, seeds) -> Finding:
+    """Decide whether the trainer's routes are those predicted, at each lambda and batch."""
     found = []
-    for weight, batch in itertools.product(frontier.WEIGHTS, frontier.BATCHES):
-        if frontier.ETA / batch / weight < 2:
-            off = frontier.measured(weight, batch)[:, 1] - predicted(weight, batch)
-            found.append(estimate(off, least=-frontier.LAW_MARGIN, most=frontier.LAW_MARGIN))
+    for pair in pairs:
+        off = frontier.measured(*pair, seeds)[:, 1] - predicted(*pair)
+        found.append(estimate(off, least=-frontier.LAW_MARGIN, most=frontier.LAW_MARGIN))
     lowest, highest = min(e.low for e in found), max(e.high for e in found)
     return decide(
         True,
-        f"routes less the law's in [{lowest:+.2f}, {highest:+.2f}] over {len(found)} pairs of lambda and batch",
-        f"{found[0].count} seeds of the same runs; 95% intervals, each inside +-{frontier.LAW_MARGIN}",
+        f"routes less those predicted in [{lowest:+.2f}, {highest:+.2f}] over {len(found)} pairs of lambda and batch",
+        f"{len(seeds)} seeds of runs as above; 95% intervals, each inside +-{frontier.LAW_MARGIN}",
         *found,
     )
+
+
+@claim(
+    "frontier-step",
+    "statistical",
+    frontier.routes_at_step,
+    {
+        "the equation alone": solution_alone,
+        "a spread without lambda": weight_forgotten,
+        "noise of constant strength": constant_strength,
+    },
+    seeds=frontier.FRESH_SEEDS,
+    source="kept",
+    fixed="before any run",
+)
+def frontier_step(predicted, size: str) -> Finding:
+    """The routes that are left are those of the law at the trainer's own step, one hump or two."""
+    return _routes_off(predicted, frontier.FRESH_PAIRS, frontier.FRESH_SEEDS)

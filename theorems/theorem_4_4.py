@@ -522,6 +522,7 @@ CHECKS = (
     kl_noise.noise,
     kl_noise.frontier_claim,
     kl_noise.frontier_law,
+    kl_noise.frontier_step,
     kl_runs.keeps,
     kl_runs.misses,
     kl_runs.quieter,
