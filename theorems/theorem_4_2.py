@@ -16,9 +16,8 @@ J                          V_H at the source                           a number
 =========================  ==========================================  ==========
 
 Source: Wang et al., arXiv 2509.22613, Theorem 4.2.  The visit average on cyclic
-graphs, the stationary policies (``4.2/stationary``), the two bounds
-(``4.2/bounds``) and the rate (``4.2/rate``) are ours; the rate of softmax policy
-gradient in tabular problems is that of Mei et al., arXiv 2005.06392.
+graphs, the stationary policies, the bounds and the rate are ours; the rate of softmax
+policy gradient in tabular problems is that of Mei et al., arXiv 2005.06392.
 """
 
 from __future__ import annotations
@@ -43,6 +42,7 @@ from planlib.studies import ACYCLIC, after_sft
 from planlib.study import load_record
 from theorems import rates
 from theorems.comparing import FREE, SFT
+from theorems.every_sample import every_sample
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import (
     as_float,
@@ -52,6 +52,7 @@ from theorems.small_graphs import (
     rational_policy,
     rational_row,
 )
+from theorems.supports import peaked_policy, supported
 from theorems.tables import autograd_gradient
 from theorems.tangents import differentiated
 
@@ -114,33 +115,23 @@ TWICE = {"no step taken ever falls": OnSamples(taken_rises=True)}
 @claim("samples", "exhaustive", OnSamples(), SAMPLE_MUTATIONS | TWICE, seeds=(421,))
 def _samples(stated: OnSamples, size: str) -> Finding:
     """The same on every small graph, cycles included, every episode, in exact rationals."""
-    rewarded, twice = "of them rewarded", "of these with a row visited twice"
-    rng, tally = random.Random(421), Tally("graphs", "samples", rewarded, twice)
-    largest = 3 if size == "small" else 4
-    for adjacency in (g for n in range(2, largest + 1) for g in digraph_classes(n) if problems(g)):
-        n = len(adjacency)
-        tally.add("graphs")
-        policies = [rational_policy(n, rng) for _ in range(20)]
-        for source, target in problems(adjacency):
-            alive = exact.reaches(adjacency, target)
-            for path in exact.episodes(n, source, target, n):
-                correct = exact.is_correct(adjacency, path, target)
-                # Without a reward the gradient is 0 by a factor 0, whatever the policy: one of them.
-                for policy in policies if correct else policies[:1]:
-                    reward = stated.reward(int(correct))
-                    gradient = exact.weighted_gradient(policy, [(path, target, fmpq(reward))])
-                    holds = all(
-                        sum(row) == stated.row_sum(reward, path[:-1].count(j))
-                        and all(row[k] >= 0 for k in range(n) if not (adjacency[j][k] and alive[k]))
-                        for (_, j), row in gradient.items()
-                    )
-                    if stated.taken_rises:
-                        steps = itertools.pairwise(path)
-                        holds = holds and all(gradient[target, j][k] <= 0 for j, k in steps)
-                    tally.add("samples", holds)
-                    tally.add(rewarded, count=int(correct))
-                    tally.add(twice, count=int(correct and len(set(path)) < len(path)))
-    for kind in (rewarded, twice):  # without any the claim would say nothing of them
+    rewarded, repeated = "of them rewarded", "of these with a row visited twice"
+    tally, largest = Tally("graphs", "samples", rewarded, repeated), 3 if size == "small" else 4
+    graphs, found = every_sample(largest)
+    tally.add("graphs", count=graphs)
+    for (correct, twice, rows), count in found.items():
+        reward = stated.reward(int(correct))  # what the sample's gradient is multiplied by
+        holds = all(
+            reward * total == stated.row_sum(reward, visits)
+            and min(reward * least, reward * largest_sign) >= 0
+            and (not stated.taken_rises or reward * steps <= 0)
+            for visits, total, least, largest_sign, steps in rows
+        )
+        tally.add("samples", count=count)
+        tally.failures += 0 if holds else count
+        tally.add(rewarded, count=count * correct)
+        tally.add(repeated, count=count * (correct and twice))
+    for kind in (rewarded, repeated):  # without any the claim would say nothing of them
         tally.add(kind, tally.counts[kind] > 0, count=0)
     return tally.finding(
         f"every digraph on up to {largest} nodes that has a problem (one a class), every problem and episode of at most "
@@ -232,9 +223,11 @@ def instances(largest: int) -> list[Expected]:
     found = []
     for adjacency in (g for n in range(2, largest + 1) for g in digraph_classes(n)):
         for problem, _ in itertools.product(problems(adjacency), range(20)):
-            policy = rational_policy(len(adjacency), rng)
+            n = len(adjacency)
+            policy = [[rational_row(n, rng) for _ in range(n)]] * n  # one target's rows are read
             instance = (adjacency, policy, *problem, 4)
-            found.append(Expected(*instance, *differentiated(*instance), exact.credits(*instance)))
+            success, gradient = differentiated(adjacency, policy, problem[:1], problem[1], 4)
+            found.append(Expected(*instance, success, gradient, exact.credits(*instance)))
     return found
 
 
@@ -244,7 +237,9 @@ def _gradient(closed_form, size: str) -> Finding:
     tally, found = Tally("policies"), instances(3 if size == "small" else 4)
     for x in found:
         tally.add("policies", agrees(closed_form, x))
-    cyclic = sum(not is_acyclic(g) for g in (x.adjacency for x in found))
+    graphs = {x.adjacency for x in found}
+    with_cycles = {g for g in graphs if not is_acyclic(g)}
+    cyclic = sum(x.adjacency in with_cycles for x in found)
     n = len(found[-1].adjacency)
     return tally.finding(
         f"every digraph on up to {n} nodes that has a problem (one a class), every problem, 20 rational "
@@ -255,7 +250,7 @@ def _gradient(closed_form, size: str) -> Finding:
 
 def agrees(closed_form, x: Expected) -> bool:
     """Whether a closed form is the gradient by differentiation, exactly."""
-    return exact.largest(exact.add((1, closed_form(x)), (-1, x.gradient))) == 0
+    return closed_form(x) == x.gradient
 
 
 AUTOGRAD_MARGIN = 1e-12  # absolute, in float64; set before the run
@@ -314,44 +309,6 @@ def decided_everywhere(values) -> bool:
     return all(v in (0, 1) for v in values["all"])
 
 
-@functools.cache
-def _supported(size: str) -> list[tuple[bool, dict]]:
-    """Whether each policy on a support is stationary, and its success where and when it stands."""
-    rng, found = random.Random(424), []
-    for adjacency in (
-        g for n in ((2, 3) if size == "small" else (2, 3, 4)) for g in digraph_classes(n)
-    ):
-        n = len(adjacency)
-        supports = list(itertools.product((0, 1), repeat=n))[1:]
-        for target in range(n):
-            sources = [s for s, t in problems(adjacency) if t == target]
-            if not sources:
-                continue
-            rows = list(itertools.product(supports, repeat=n - 1))
-            if n == 4:
-                rows = rng.sample(rows, 20)
-            for choice, horizon in itertools.product(rows, (1, 2, 3)):
-                policy = _on_support(n, target, choice, rng)
-                chosen = rng.sample(sources, rng.randint(1, len(sources)))
-                gradients, seen = [], set()
-                values = exact.success_probabilities(adjacency, policy, target, horizon)
-                for s in chosen:
-                    gradients.append(
-                        (fmpq(1), exact.success_gradient(adjacency, policy, s, target, horizon))
-                    )
-                    times = exact.visits(policy, s, target, horizon, adjacency)
-                    seen |= {
-                        (horizon - m, j) for m, now in enumerate(times) for j in range(n) if now[j]
-                    }
-                success = {
-                    "visited": {values[h][j] for h, j in seen},
-                    "all": {v for now in values[1:] for v in now},
-                    "mean": sum(values[horizon][s] for s in chosen) / len(chosen),
-                }
-                found.append((exact.largest(exact.add(*gradients)) == 0, success))
-    return found
-
-
 @claim(
     "stationary",
     "exhaustive",
@@ -366,22 +323,13 @@ def _supported(size: str) -> list[tuple[bool, dict]]:
 def _stationary(condition, size: str) -> Finding:
     """A policy is stationary iff success is 0 or 1 wherever and whenever it stands on a legal prefix."""
     tally = Tally("policies", "of them stationary")
-    for still, success in _supported(size):
+    for still, success in supported(3 if size == "small" else 4):
         tally.add("policies", still == condition(success))
         tally.add("of them stationary", count=still)
     return tally.finding(
         f"every digraph on up to {3 if size == 'small' else 4} nodes (one a class), every target, a random set of sources, "
         "horizons 1 to 3; every support of the rows (20 drawn on 4 nodes), rational weights",
     )
-
-
-def _on_support(n, target, choice, rng):
-    """Draw a policy whose rows toward ``target`` live on the supports chosen."""
-    policy = [[[fmpq(1, n)] * n for _ in range(n)] for _ in range(n)]
-    for j, support in zip((j for j in range(n) if j != target), choice, strict=True):
-        weights = [x * y for x, y in zip(support, rational_row(n, rng), strict=True)]
-        policy[target][j] = [w / sum(weights) for w in weights]
-    return policy
 
 
 # --- two bounds, and the rate that they give ---------------------------------------------------
@@ -430,6 +378,38 @@ def _bounds(bounds, size: str) -> Finding:
     return tally.finding(
         f"every acyclic digraph on up to {n} nodes (one a class), every problem and correct path, 20 rational "
         "policies each, horizon n - 1; exact rationals",
+    )
+
+
+def horizon_times(horizon, failure):
+    """Our bound on every graph: ``|dJ/df| <= H (1 - J)``."""
+    return horizon * failure
+
+
+def as_without_cycles(horizon, failure):
+    """Mistake: ``|dJ/df| <= 1 - J``, though a row may be visited again and again."""
+    return failure
+
+
+@claim(
+    "bounds-cycles",
+    "exhaustive",
+    horizon_times,
+    {"as without cycles": as_without_cycles},
+    seeds=(426,),
+)
+def _bounds_cycles(bound, size: str) -> Finding:
+    """With cycles the gradient is at most of the order of 1 - J as well, times the horizon."""
+    rng, tally, horizon = random.Random(426), Tally("graphs", "policies"), 8
+    for adjacency in (g for n in (2, 3) for g in digraph_classes(n) if not is_acyclic(g)):
+        tally.add("graphs")
+        for problem, _ in itertools.product(problems(adjacency), range(20)):
+            policy = peaked_policy(len(adjacency), rng)
+            success, gradient = differentiated(adjacency, policy, problem[:1], problem[1], horizon)
+            tally.add("policies", exact.largest(gradient) <= bound(horizon, 1 - success))
+    return tally.finding(
+        f"every digraph with a cycle on 2 and 3 nodes (one a class), every problem, 20 peaked rational policies each, "
+        f"horizon {horizon}; exact rationals",
     )
 
 
@@ -537,7 +517,7 @@ def _off_the_rule(rule, seeds, far: float) -> Finding:
         found.append(estimate(gaps, least=-margin, most=margin, of="starts"))
     return decide(
         True,
-        "t (1 - J) over the claim, less 1: " + ", ".join(f"{100 * e.mean:.2f}%" for e in found),
+        "t (1 - J) over the claim, less 1: " + ", ".join(f"{e.mean:.1e}" for e in found),
         f"{len(found)} graphs of two or three routes of one to three steps that share no row, {len(seeds)} random starts "
         f"each; exact flow up to t = {far:.0e}, margin {margin:.0%} on each graph's mean; the formula is a leading-order argument",
         *found,
@@ -567,7 +547,7 @@ def _constant(rule, size: str) -> Finding:
     fixed="before any run",
 )
 def _constant_late(rule, size: str) -> Finding:
-    """So it does, when a starved route of three steps has had its time as well."""
+    """The constant counts them in part on a starved route of three steps as well, late enough."""
     return _off_the_rule(rule, rates.FRESH_SEEDS, rates.VERY_LATE)
 
 
@@ -579,22 +559,17 @@ FAILURES_MARGIN = 0.5
 SOON, SOON_SEEDS = slice(6, 7), (1, 2, 3, 4)
 # The ends of seeds 0 to 7 had been seen when these were named, and none of these.
 END, END_SEEDS = slice(-3, None), (8, 9, 10, 11, 12)
-MORE_SFT_AS_WELL = {"as many updates of SFT": SFT}
+SFT_AS_WELL = {"as many updates of SFT": SFT}
 
 
 def _halved(method: str, at: slice, seeds) -> Finding:
     """Whether the failures on training pairs at some evaluations are less than half of the base's."""
     scope = f"outside the hypotheses; seeds {seeds[0]} to {seeds[-1]}; margin: failures less {FAILURES_MARGIN} of the base's, below 0"
     try:
-        curves = [
-            1
-            - np.array(
-                load_record(after_sft(replace(ACYCLIC, seed=s))[method])[1]["train_accuracy"]
-            )
-            for s in seeds
-        ]
+        runs = [load_record(after_sft(replace(ACYCLIC, seed=s))[method]) for s in seeds]
     except InputError as error:
         return decide(None, str(error), scope)
+    curves = [1 - np.array(history["train_accuracy"]) for _, history in runs]
     before, after = [c[0] for c in curves], [c[at].mean() for c in curves]
     kept = [x - FAILURES_MARGIN * y for x, y in zip(after, before, strict=True)]
     found = estimate(kept, most=0.0)
@@ -606,7 +581,7 @@ def _halved(method: str, at: slice, seeds) -> Finding:
     "transformer",
     "transformer",
     FREE,
-    MORE_SFT_AS_WELL,
+    SFT_AS_WELL,
     seeds=SOON_SEEDS,
     fixed="after seed 0",
     successor="transformer-late",
@@ -620,12 +595,12 @@ def _transformer(method: str, size: str) -> Finding:
     "transformer-late",
     "transformer",
     FREE,
-    MORE_SFT_AS_WELL,
+    SFT_AS_WELL,
     seeds=END_SEEDS,
     fixed="before any run",
 )
 def _transformer_late(method: str, size: str) -> Finding:
-    """1,600 updates do."""
+    """At the end of 1,600 updates policy gradient has halved these failures, and more."""
     return _halved(method, END, END_SEEDS)
 
 
@@ -706,6 +681,7 @@ CHECKS = (
     _autograd,
     _stationary,
     _bounds,
+    _bounds_cycles,
     _rate,
     _rate_cycles,
     _constant,
