@@ -6,19 +6,21 @@ read-out temperature: entry 0 is the SFT model, logits unscaled, the last one th
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from planlib.evidence import Finding, decide
+from planlib.graph import InputError
 from planlib.intervals import Estimate
-from planlib.studies import ACYCLIC, rewards_and_policies
+from planlib.studies import ACYCLIC, FRESH, SEEDS, rewards_and_policies
 from planlib.study import READ_OUT, load_record
 
-SEEDS = (1, 2, 3, 4)  # margins were set on seed 0
+LATER = tuple(SEEDS)[1:]  # margins were set on seed 0
+FRESH = tuple(FRESH)  # named before any of them was run, when those margins were long set
+LAST = FRESH[4:]  # of these, what was not yet run when a claim was made of seeds 0 to 4
 CLASSES = ("feasible", "adjacent", "reachable", "neither")
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)
-SCOPE = (
-    f"outside the hypotheses; stored runs of seeds {SEEDS[0]} to {SEEDS[-1]} of split, data, parameters and samples; "
-    f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
-)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Runs:
     method: str = ON
     at: int = -1
     scale: float = 1.0
+    seeds: tuple = LATER
 
     def read(self, name: str, at: int | None = None) -> list[float]:
         """One series at the evaluation, a number a seed.
@@ -37,7 +40,7 @@ class Runs:
         InputError
             If a run is missing, with the command that makes it.
         """
-        methods = (rewards_and_policies(replace(ACYCLIC, seed=seed)) for seed in SEEDS)
+        methods = (rewards_and_policies(replace(ACYCLIC, seed=seed)) for seed in self.seeds)
         return [
             load_record(m[self.method])[1][name][self.at if at is None else at] for m in methods
         ]
@@ -45,6 +48,29 @@ class Runs:
     def levels(self) -> dict[str, list[float]]:
         """Mean value of each class of steps, a number a seed."""
         return {c: [self.scale * x for x in self.read(f"{c}_value")] for c in CLASSES}
+
+    @property
+    def scope(self) -> str:
+        """What a claim on these runs covers."""
+        return (
+            f"outside the hypotheses; stored runs of seeds {self.seeds[0]} to {self.seeds[-1]} of split, data, parameters and samples; "
+            f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
+        )
+
+
+def where_stored(measure: Callable[..., Finding]) -> Callable[..., Finding]:
+    """Make a measure undecided, with the command that makes it, where a run is missing."""
+
+    @functools.wraps(measure)
+    def decided(*arguments) -> Finding:
+        try:
+            return measure(*arguments)
+        except InputError as missing:
+            return decide(
+                None, str(missing), "outside the hypotheses; runs that are not all stored"
+            )
+
+    return decided
 
 
 def words(e: Estimate, digits: int = 2) -> str:
