@@ -29,7 +29,6 @@ from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
-import torch
 import z3
 from flint import fmpq, fmpq_mat, fmpq_poly, fmpz_mat
 
