@@ -66,9 +66,9 @@ def where_stored(measure: Callable[..., Finding]) -> Callable[..., Finding]:
         try:
             return measure(*arguments)
         except InputError as missing:
-            return decide(
-                None, str(missing), "outside the hypotheses; runs that are not all stored"
-            )
+            # The study alone, so that nothing changes before all of its runs are there.
+            wanted = str(missing).partition(" --only")[0] + ")"
+            return decide(None, wanted, "outside the hypotheses; runs that are not all stored")
 
     return decided
 
