@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from planlib import metrics, task
 from planlib.rollout import sample
-from planlib.studies import STUDIES, RunConfig
+from planlib.studies import (
+    BLOCKSWORLD,
+    CYCLIC,
+    SEEDS,
+    STUDIES,
+    Q,
+    RunConfig,
+    after_sft,
+    rewards_and_policies,
+    with_cycles,
+)
 from planlib.study import READ_OUT, load_run
 from theorems.readings import Reading
 
@@ -30,6 +42,62 @@ def _with_layers(config: RunConfig) -> dict:
         looks.append((float(at[:, 1].mean()), float(at[np.arange(len(at)), places].mean())))
     share = float(metrics.explained_by(targets * graph.n + nodes, logits))
     return {"share": share, "right": right, "looks": looks}
+
+
+# Graphs with cycles: every stored model that there is.  Of the second stages one seed's were kept.
+WITH_CYCLES = {
+    "Blocksworld": {
+        **{f"SFT, seed {seed}": replace(BLOCKSWORLD, seed=seed) for seed in SEEDS},
+        "policy gradient, seed 0": after_sft(BLOCKSWORLD)["PG, λ = 0"],
+        "Q-learning, seed 0": rewards_and_policies(BLOCKSWORLD)["process reward, on-policy"],
+    },
+    "cyclic graph": {
+        "SFT, seed 0": CYCLIC,
+        "Q-learning, seed 2": with_cycles(CYCLIC, 2, Q.initial_scale),
+    },
+}
+PROBLEMS = 1000  # test problems that are drawn where there are more
+
+
+def _as_a_table(config: RunConfig) -> dict:
+    run = load_run(config)
+    graph, n = run.task.graph, run.task.graph.n
+    rng = np.random.default_rng(0)
+    pairs = rng.permutation(run.task.split.test_pairs)[:PROBLEMS]
+    how = {"temperature": READ_OUT if config.q else 1.0}
+    tokens = sample(run.model, pairs, torch.Generator().manual_seed(0), samples=4, **how)
+    targets, nodes, logits = metrics.path_logits(run.model, tokens)
+    pair = targets * n + nodes
+    table = metrics.averaged_table(run.model, targets, nodes, logits)
+    by = {"pair": pair, "current": nodes, "target": targets, "shuffled": rng.permutation(pair)}
+    return {
+        "explained": {name: metrics.explained_by(groups, logits) for name, groups in by.items()},
+        "ends": [
+            metrics.outcomes(m, graph, pairs, torch.Generator().manual_seed(1), samples=2, **how)
+            for m in (run.model, table)
+        ],
+        "rows": [len(np.unique(pair)), len(pair)],
+    }
+
+
+AS_A_TABLE = Reading(
+    "as-a-table",
+    _as_a_table,
+    tuple(config for models in WITH_CYCLES.values() for config in models.values()),
+)
+
+
+def as_a_table(config: RunConfig) -> dict:
+    """Read how nearly a stored model is a table, on the paths that it writes for test problems.
+
+    Returns
+    -------
+    dict
+        ``explained``: share of the variance of its logits by (target, current), by either alone,
+        and by shuffled pairs; ``ends``: how the sequences end (:func:`planlib.metrics.outcomes`) of
+        the model and of the table of its mean logits; ``rows``: how many (target, current) there were, in how many steps.
+    """
+    return AS_A_TABLE(config)
 
 
 LAYERS = Reading("layers", _with_layers, STUDIES["layers"])
