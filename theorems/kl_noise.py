@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import itertools
 
+import numpy as np
+
 from planlib.evidence import Finding, claims, decide
 from planlib.intervals import estimate
 from theorems import frontier
@@ -12,6 +14,7 @@ from theorems.gaps import (
     constant_noise,
     half_the_clock,
     late_rows,
+    law_at_step,
     noisy_clock,
     rest,
     twice_the_spread,
@@ -24,6 +27,7 @@ claim = claims("4.4")
 # laws of finite steps were known on a grid (`gaps.law_at_step`), before a row was sampled on these seeds;
 # shorter runs of seeds 10 to 19 had come out undecided.
 NOISE_MARGINS = (0.1, 0.03)
+LIMIT_MARGIN = 0.02  # of the grid's mean square, extrapolated, from the law's
 NOISE_SEEDS = tuple(range(30, 50))
 # By s2: two steps, how long the runs are (in 1 / eta^2 updates), rows a start and seed.  What is
 # kept needs no smaller size.
@@ -38,7 +42,16 @@ def _rested(case: tuple) -> dict[str, list]:
     return late_rows(*case)
 
 
-RESTED = Reading("settled-4-4", _rested, tuple(itertools.chain(*NOISE_CASES.values())))
+# At one step, without a limit to be taken: seeds named when the limit had come out undecided.
+STEP, STEP_SEEDS = 0.1, tuple(range(50, 70))
+STEP_CASES = {
+    s2: ("kl_weight", s2, STEP, clock, 200, STEP_SEEDS) for s2, clock in ((1.0, 160), (2.5, 400))
+}
+RESTED = Reading(
+    "settled-4-4",
+    _rested,
+    (*STEP_CASES.values(), *itertools.chain(*NOISE_CASES.values())),
+)
 rested = functools.cache(RESTED)
 
 
@@ -54,6 +67,7 @@ rested = functools.cache(RESTED)
     seeds=NOISE_SEEDS,
     source="kept",
     fixed="before any run",
+    successor="noise-step",
 )
 def noise(law, size: str) -> Finding:
     """Around the equation rows settle, from two sides; the limit of small steps is Theorem 4.3's law with s^2 = eta / (B lambda)."""
@@ -74,6 +88,74 @@ def noise(law, size: str) -> Finding:
         f"half of the run; 95% intervals over seeds, margins {NOISE_MARGINS[0]} on the mean square, {NOISE_MARGINS[1]} on the "
         "share within the law's median, and the smaller step nearer to the law",
         *estimates,
+    )
+
+
+def at_step(s2: float, pull: str = "kl_weight", step: float = STEP) -> tuple[float, float]:
+    """Mean square, and share within our law's median, of the law at a finite step, on a grid."""
+    gap, chance = law_at_step(pull, s2, step)
+    inside = np.abs(gap) <= noisy_clock(s2).median
+    return float(chance @ gap**2), float(chance @ inside)
+
+
+def limit_alone(s2):
+    """Mistake: the limit of small steps, at a step of 0.1."""
+    return noisy_clock(s2).mean_square, 0.5
+
+
+def entropy_bonus(s2):
+    """Mistake: an entropy bonus of the same weight, whose samples do not weigh their own log-ratio."""
+    return at_step(s2, "entropy")
+
+
+def constant_spread(s2):
+    """Mistake: noise of constant strength, one Gaussian."""
+    return s2, constant_noise(s2).within(noisy_clock(s2).median)
+
+
+@claim(
+    "noise-step",
+    "statistical",
+    at_step,
+    {
+        "the limit of small steps": limit_alone,
+        "an entropy bonus": entropy_bonus,
+        "noise of constant strength": constant_spread,
+    },
+    seeds=STEP_SEEDS,
+    source="kept",
+    fixed="before any run",
+)
+def noise_step(law, size: str) -> Finding:
+    """At a finite step rows settle, from two sides, where a grid says; and the grid's law tends to ours as the step falls."""
+    found, shown, tends = [], [], True
+    for s2, case in STEP_CASES.items():
+        square, share = law(s2)
+        late = np.array(rested(case)["late"])  # (seeds, 2 starts, 2)
+        squares = [
+            estimate(x, least=1 - NOISE_MARGINS[0], most=1 + NOISE_MARGINS[0])
+            for x in late[:, :, 0].T / square
+        ]
+        shares = [
+            estimate(x, least=-NOISE_MARGINS[1], most=NOISE_MARGINS[1])
+            for x in late[:, :, 1].T - share
+        ]
+        found += squares + shares
+        coarse, fine, finer = (
+            at_step(s2, step=step)[0] / noisy_clock(s2).mean_square for step in (0.1, 0.05, 0.025)
+        )
+        tends &= coarse > fine > finer > 1 and abs(2 * finer - fine - 1) < LIMIT_MARGIN
+        shown.append(
+            f"s2 = {s2:g}: mean square over the grid's {' and '.join(f'[{e.low:.2f}, {e.high:.2f}]' for e in squares)}, the grid's over "
+            f"the limit's {coarse:.3f}, {fine:.3f}, {finer:.3f}"
+        )
+    return decide(
+        tends,
+        "; ".join(shown),
+        f"{len(STEP_SEEDS)} seeds of perfect rows of two choices, 200 from gap 0 and 200 from +-(s2 + s), uniform base, step {STEP:g}, lambda = "
+        f"step / s2, batch 1, last half of the run; 95% intervals over seeds, margins {NOISE_MARGINS[0]} on the mean square, "
+        f"{NOISE_MARGINS[1]} on the share within the limit's median; the grid at steps 0.1, 0.05 and 0.025, extrapolated to {LIMIT_MARGIN}",
+        *found,
     )
 
 

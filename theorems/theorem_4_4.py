@@ -520,6 +520,7 @@ CHECKS = (
     kl_limits.limits,
     kl_limits.first_order,
     kl_noise.noise,
+    kl_noise.noise_step,
     kl_noise.frontier_claim,
     kl_noise.frontier_law,
     kl_noise.frontier_step,
