@@ -1,4 +1,4 @@
-"""What one sample's gradient does to the rows that it visits, on every small graph, exactly."""
+"""What one sample's gradient does to the rows that it visits: for all logits, and on every small graph."""
 
 from __future__ import annotations
 
@@ -7,10 +7,26 @@ import itertools
 import random
 from collections import Counter
 
+import sympy as sp
 from flint import fmpq
 
 from planlib import exact
 from theorems.small_graphs import digraph_classes, problems, rational_policy
+
+THREE_NODES = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]  # 0 -> 1 -> 2 and 0 -> 2, toward 2
+
+
+@functools.cache
+def symbolic_samples() -> list[tuple]:
+    """Each episode on these nodes, and the gradient of its loss at reward 1 in the rows 0 and 1."""
+    f, found = {j: sp.symbols(f"f{j}_0:3", real=True) for j in (0, 1)}, []
+    for path in exact.episodes(3, 0, 2, 2):
+        loss = sp.Integer(0)
+        for j, k in itertools.pairwise(path):
+            loss -= f[j][k] - sp.log(sum(sp.exp(x) for x in f[j]))
+        rows = {j: [sp.simplify(sp.diff(loss, x)) for x in f[j]] for j in (0, 1)}
+        found.append((path, rows))
+    return found
 
 
 @functools.cache

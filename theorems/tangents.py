@@ -34,4 +34,6 @@ def differentiated(adjacency, policy, sources, target, horizon) -> tuple[fmpq, d
         for j in others:
             moved[j] = moved[j] * move + now[0, j] * by_logit[j]
         now = now * move
-    return now[0, target], {(target, j): [d[x, target] for x in nodes] for j, d in moved.items()}
+    return now[0, target], {
+        (target, j): tuple(d[x, target] for x in nodes) for j, d in moved.items()
+    }

@@ -42,7 +42,7 @@ from planlib.studies import ACYCLIC, after_sft
 from planlib.study import load_record
 from theorems import rates
 from theorems.comparing import FREE, SFT
-from theorems.every_sample import every_sample
+from theorems.every_sample import THREE_NODES, every_sample, symbolic_samples
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import (
     as_float,
@@ -87,22 +87,16 @@ SAMPLE_MUTATIONS = {
 @claim("sign", "symbolic", OnSamples(), SAMPLE_MUTATIONS)
 def _sign(stated: OnSamples, size: str) -> Finding:
     """On every sample no wrong logit is raised, and each row's gradient sums to 0."""
-    adjacency = [[0, 1, 1], [0, 0, 1], [0, 0, 0]]  # 0 -> 1 -> 2 and 0 -> 2
-    n, source, target = 3, 0, 2
-    f = {j: sp.symbols(f"f{j}_0:{n}", real=True) for j in (0, 1)}
     tally = Tally("signs and sums", failed="without proof")
-    for path in exact.episodes(n, source, target, 2):
-        reward = stated.reward(sp.Integer(exact.is_correct(adjacency, path, target)))
-        loss = sp.Integer(0)
-        for j, k in itertools.pairwise(path):
-            loss -= reward * (f[j][k] - sp.log(sum(sp.exp(x) for x in f[j])))
-        for j in (0, 1):
-            row = [sp.simplify(sp.diff(loss, x)) for x in f[j]]
+    for path, rows in symbolic_samples():
+        reward = stated.reward(sp.Integer(exact.is_correct(THREE_NODES, path, 2)))
+        for j, row in rows.items():
             total = stated.row_sum(reward, path[:-1].count(j))
-            tally.add("signs and sums", sp.simplify(sum(row) - total) == 0)
-            for k in range(n):
-                if not (adjacency[j][k] and (k == target or adjacency[k][target])):
-                    tally.add("signs and sums", sp.together(row[k]).is_nonnegative is True)
+            tally.add("signs and sums", sp.simplify(reward * sum(row) - total) == 0)
+            for k in range(3):
+                if not (THREE_NODES[j][k] and (k == 2 or THREE_NODES[k][2])):
+                    holds = sp.together(reward * row[k]).is_nonnegative is True
+                    tally.add("signs and sums", holds)
     return tally.finding(
         "every episode of a three-node graph of at most two steps, both rows; all logits free",
     )
@@ -178,7 +172,7 @@ def _over(earned, d):
 
 def _closed(d, row, p):
     mean = sum(x * y for x, y in zip(row, p, strict=True))
-    return [d * x * (y - mean) for x, y in zip(row, p, strict=True)]
+    return tuple(d * x * (y - mean) for x, y in zip(row, p, strict=True))
 
 
 def whole_horizon(x: Expected):
@@ -196,7 +190,7 @@ def whole_horizon(x: Expected):
 def no_baseline(x: Expected):
     """Mistake: ``d pi_k p_k``, as if only good steps moved."""
     return {
-        (x.target, j): [p * e for p, e in zip(x.policy[x.target][j], earned, strict=True)]
+        (x.target, j): tuple(p * e for p, e in zip(x.policy[x.target][j], earned, strict=True))
         for j, (_, _, earned) in x.rows.items()
     }
 
@@ -224,7 +218,9 @@ def instances(largest: int) -> list[Expected]:
     for adjacency in (g for n in range(2, largest + 1) for g in digraph_classes(n)):
         for problem, _ in itertools.product(problems(adjacency), range(20)):
             n = len(adjacency)
-            policy = [[rational_row(n, rng) for _ in range(n)]] * n  # one target's rows are read
+            policy = [
+                [tuple(rational_row(n, rng)) for _ in range(n)]
+            ] * n  # one target's rows are read
             instance = (adjacency, policy, *problem, 4)
             success, gradient = differentiated(adjacency, policy, problem[:1], problem[1], 4)
             found.append(Expected(*instance, success, gradient, exact.credits(*instance)))
