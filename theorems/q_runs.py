@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planlib.evidence import Finding, decide
+from planlib.evidence import Finding, unmade
 from planlib.graph import InputError
 from planlib.intervals import Estimate
 from planlib.studies import ACYCLIC, FRESH, SEEDS, rewards_and_policies
@@ -68,7 +68,8 @@ def where_stored(measure: Callable[..., Finding]) -> Callable[..., Finding]:
         except InputError as missing:
             # The study alone, so that nothing changes before all of its runs are there.
             wanted = str(missing).partition(" --only")[0] + ")"
-            return decide(None, wanted, "outside the hypotheses; runs that are not all stored")
+            scope = "outside the hypotheses; runs that are not all stored"
+            return replace(unmade(missing, scope), figure=wanted)
 
     return decided
 
