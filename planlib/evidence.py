@@ -15,6 +15,7 @@ import json
 import math
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
@@ -84,8 +85,13 @@ def decide(holds: bool | None, figure: str, scope: str, *estimates: Estimate) ->
 
 
 def unmade(missing: InputError, scope: str) -> Finding:
-    """Make the finding of a measure whose stored runs are not all there: undecided, with what is missing."""
-    return Finding("UNDECIDED", str(missing), scope, waits=True)
+    """Make the finding of a measure whose stored runs are not all there: undecided, with the command.
+
+    It names their study and no run of it, so that it changes once, when all of them are there.
+    """
+    return Finding(
+        "UNDECIDED", re.sub(r" --only \w+|, got \w+$", "", str(missing)), scope, waits=True
+    )
 
 
 class Tally:

@@ -240,7 +240,9 @@ def test_on_data_a_claim_says_when_it_was_fixed_and_after_all_of_them_has_no_ver
 def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
     def measure(there, size):
         if not there:
-            return evidence.unmade(InputError("config", "a stored run (make it: ...)", "x"), "runs")
+            command = "python -m planlib study toys --only 12ab"
+            lacking = InputError("config", f"a stored run (make it: {command})", "12ab")
+            return evidence.unmade(lacking, "runs")
         return decide(there == 1, "1", "runs")
 
     def record(statement, wrong):
@@ -249,7 +251,8 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
 
     waiting = record(0, 0)
     assert (waiting.verdict, waiting.control, exit_code([waiting])) == ("UNDECIDED", "NOT RUN", 2)
-    assert "make it" in waiting.figure and not waiting.counts
+    assert waiting.figure == "config: expected a stored run (make it: python -m planlib study toys)"
+    assert not waiting.counts  # and no run is named, so that it changes once
     half = record(1, 0)
     assert (half.verdict, half.control, half.counts, exit_code([half])) == (
         "PASS",
