@@ -205,15 +205,18 @@ def constant_strength(weight: float, batch: int) -> float:
     return frontier.law_routes(frontier.ETA / batch / weight, frontier.no_clock)
 
 
+WRONG_ROUTES = {
+    "the equation alone": solution_alone,
+    "a spread without lambda": weight_forgotten,
+    "noise of constant strength": constant_strength,
+}
+
+
 @claim(
     "frontier-law",
     "statistical",
     frontier.predicted_routes,
-    {
-        "the equation alone": solution_alone,
-        "a spread without lambda": weight_forgotten,
-        "noise of constant strength": constant_strength,
-    },
+    WRONG_ROUTES,
     seeds=frontier.SEEDS,
     source="kept",
     fixed="before any run",
@@ -245,15 +248,26 @@ def _routes_off(predicted, pairs, seeds) -> Finding:
     "frontier-step",
     "statistical",
     frontier.routes_at_step,
-    {
-        "the equation alone": solution_alone,
-        "a spread without lambda": weight_forgotten,
-        "noise of constant strength": constant_strength,
-    },
+    WRONG_ROUTES,
     seeds=frontier.FRESH_SEEDS,
     source="kept",
     fixed="before any run",
+    successor="frontier-seeds",
 )
 def frontier_step(predicted, size: str) -> Finding:
     """The routes that are left are those of the law at the trainer's own step, one hump or two."""
     return _routes_off(predicted, frontier.FRESH_PAIRS, frontier.FRESH_SEEDS)
+
+
+@claim(
+    "frontier-seeds",
+    "statistical",
+    frontier.routes_at_step,
+    WRONG_ROUTES,
+    seeds=frontier.MORE_SEEDS,
+    source="kept",
+    fixed="before any run",
+)
+def frontier_seeds(predicted, size: str) -> Finding:
+    """The same claim, on three times as many seeds as had left it undecided."""
+    return _routes_off(predicted, frontier.FRESH_PAIRS, frontier.MORE_SEEDS)

@@ -524,6 +524,7 @@ CHECKS = (
     kl_noise.frontier_claim,
     kl_noise.frontier_law,
     kl_noise.frontier_step,
+    kl_noise.frontier_seeds,
     kl_runs.keeps,
     kl_runs.misses,
     kl_runs.quieter,
