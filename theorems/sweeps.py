@@ -10,14 +10,25 @@ from planlib.graph import PlanningGraph
 from theorems.small_graphs import as_float
 
 
-def swept(adjacency, table, target: int, count: int, process: bool = True, forgotten=None) -> list:
-    """Sweep a table ``count`` times, with process or outcome reward; ``forgotten`` is an entry never updated."""
-    for _ in range(count):
+def swept(
+    adjacency, table, target: int, count: int, process: bool = True, forgotten=None, steps=None
+) -> list:
+    """Sweep a table ``count`` times, with process or outcome reward.
+
+    ``forgotten`` is an entry never updated; ``steps(t)`` the share of the way to its goal that
+    each entry moves in sweep t, all of it if not given.
+    """
+    for t in range(count):
         new = (
             exact.bellman(adjacency, table, target)
             if process
             else exact.outcome_bellman(table, target)
         )
+        if steps:
+            new = [
+                [x + steps(t) * (y - x) for x, y in zip(*rows, strict=True)]
+                for rows in zip(table, new, strict=True)
+            ]
         if forgotten:
             j, k = forgotten
             new[j][k] = table[j][k]

@@ -530,13 +530,18 @@ class Instance:
     start: int = 3
     process: bool = True
     forgotten: tuple | None = None  # an entry (j, k) that is never updated
+    step: int = 1  # of the first sweep, and
+    shrink: int = 1  # by how much each sweep's step is smaller than the one before
 
 
 def residual(instance: Instance) -> float:
     """Distance of the values from ``A + R - 1`` after many sweeps: 0 by the theorem."""
     n, target = len(instance.adjacency), instance.target
     start = [[instance.start] * n for _ in range(n)]
-    ends = swept(instance.adjacency, start, target, 50, instance.process, instance.forgotten)
+    ends = swept(
+        instance.adjacency, start, target, 50, instance.process, instance.forgotten,
+        lambda t: fmpq(instance.step, instance.shrink**t),
+    )  # fmt: skip
     return structure_error(instance.adjacency, ends, target)
 
 
@@ -547,6 +552,10 @@ HYPOTHESES = tuple(
          lambda x: x.process, Instance(process=False)),
         ("persistent exploration", "Every (j, k) is updated again and again.",
          lambda x: x.forgotten is None, Instance(forgotten=(0, 0))),
+        ("steps in (0, 1]", "An entry that moves beyond its goal need not come nearer to it.",
+         lambda x: 0 < x.step <= 1, Instance(step=2)),
+        ("steps that sum to infinity", "Steps 1, 1/2, 1/4, ... stop on the way.",
+         lambda x: x.shrink == 1, Instance(shrink=2)),
         ("G - i acyclic, or a low start", "A legal cycle off the target keeps a high start alive.",
          lambda x: x.start <= 0 or not any(exact.on_cycle(x.adjacency, x.target)),
          Instance(adjacency=((0, 1, 0), (1, 0, 0), (0, 0, 0)))),
