@@ -91,6 +91,7 @@ def noise(law, size: str) -> Finding:
     )
 
 
+@functools.cache
 def at_step(s2: float, pull: str = "kl_weight", step: float = STEP) -> tuple[float, float]:
     """Mean square, and share within our law's median, of the law at a finite step, on a grid."""
     gap, chance = law_at_step(pull, s2, step)
