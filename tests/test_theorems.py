@@ -13,10 +13,11 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from theorems import remedies, sweeps, walks, wandering
+from theorems import flows, rates, remedies, sweeps, walks, wandering
 from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
+from theorems.tables import softmax_rows
 from theorems.traced import derivatives
 
 CHAPTERS = (*theorems.THEOREMS, *theorems.OURS)
@@ -225,6 +226,20 @@ def test_traced_rationals_differentiate_what_is_done_to_them():
 
     value, slopes = derivatives(function, [fmpq(2), fmpq(3), fmpq(0)])
     assert (value, slopes) == (fmpq(29, 3), [fmpq(10, 3), fmpq(16, 9), fmpq(4)])
+
+
+@pytest.mark.parametrize("cycles", [False, True], ids=["acyclic", "cycles"])
+def test_the_exact_flow_climbs_the_exact_gradient(cycles):
+    """The floats of the flow of 4.2, and 1 - J as a sum of failures, against `exact`."""
+    graph = rates.cyclic_graph(0) if cycles else rates.acyclic_graph(0)
+    n, horizon = graph.n, rates.CYCLIC_HORIZON if cycles else None
+    early, f, late = flows.flow(graph, rates.start(n, 0), [0.99, 1.0, 1.01], horizon=horizon)
+    rows, policy = graph.adjacency.astype(int).tolist(), [softmax_rows(f).tolist()] * n
+    gradient = exact.success_gradient(rows, policy, 0, n - 1, horizon or n)
+    for j in range(n - 1):
+        assert (late - early)[j] / 0.02 == pytest.approx(gradient[n - 1, j], abs=1e-5)
+    success = exact.success_probabilities(rows, policy, n - 1, horizon or n)[-1][0]
+    assert flows.failure_probability(graph, f, horizon=horizon) == pytest.approx(1 - success)
 
 
 def test_every_isomorphism_class_once():
