@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from planlib import metrics
-from planlib.evidence import Finding, claims, decide
+from planlib.evidence import Finding, claims, decide, unmade
 from planlib.graph import InputError
 from planlib.intervals import Estimate, estimate
 from planlib.studies import BLOCKSWORLD, CYCLIC, STUDIES, Q, RunConfig, with_cycles
@@ -193,7 +193,7 @@ def _decided(parts: list, words: list[str], scope: str) -> Finding:
         "SFT logits unscaled": Trained((HIGH,), of_all_problems, 0.08),
         "right values plan well": Trained(STORED, plans_well, 0.08),
     },
-    seeds=tuple(dict.fromkeys(c.seed for c in STORED)),
+    seeds=tuple(sorted({c.seed for c in STORED})),
     fixed="after seed 0",
     successor="transformer-flat",
 )
@@ -235,7 +235,7 @@ def _flat(stated: Trained, size: str) -> Finding:
         parts, words = _levels_and_walk(runs, stated)
         still = estimate([moved(load_record(c)[1]) for c in runs], least=-STILL, most=STILL)
     except InputError as error:
-        return decide(None, str(error), scope)
+        return unmade(error, scope)
     last = f"last quarter moved {still.mean:+.3f} in [{still.low:+.3f}, {still.high:+.3f}]"
     return _decided([*parts, still], [f"{name}: {words}", last], scope)
 
@@ -276,7 +276,7 @@ _blocksworld = _until_flat(
     "transformer",
     as_it_is,
     {"a step like any other": like_others, "worth 1 to the digit": worth_one},
-    seeds=tuple(dict.fromkeys(c.seed for c in FLAT)),
+    seeds=tuple(sorted({c.seed for c in FLAT})),
     fixed="before any run",
 )
 def _shuns(onto: Callable, size: str) -> Finding:
@@ -300,7 +300,7 @@ def _shuns(onto: Callable, size: str) -> Finding:
                 f"{name}: past the target worth {more.mean:.3f} more; accuracy {accuracy.mean():.2f}, uniform walk {flat.mean():.2f}, by these values {own.mean():.2f}"
             )
     except InputError as error:
-        return decide(None, str(error), scope)
+        return unmade(error, scope)
     return _decided(parts, words, scope)
 
 
