@@ -463,7 +463,7 @@ def _nearest(claimed: tuple[str, str], size: str) -> Finding:
     "unseen-rows",
     "transformer",
     "learned",
-    {"asked for another reachable target": "other", "uniform over legal steps": "legal"},
+    {"asked for another reachable target": "other"},
     seeds=DECIDING,
     fixed="after seed 0",
 )
