@@ -70,12 +70,21 @@ def _as_a_table(config: RunConfig) -> dict:
     pair = targets * n + nodes
     table = metrics.averaged_table(run.model, targets, nodes, logits)
     by = {"pair": pair, "current": nodes, "target": targets, "shuffled": rng.permutation(pair)}
+    steps = (task.episode_steps(tokens, n) & (tokens[:, :-1] != tokens[:, 1:2]).numpy()).nonzero()
+    place = steps[1]  # in the sequence, of each of these steps
+    among = np.empty_like(place)  # the places of a pair's steps, shuffled among them
+    among[np.argsort(pair, kind="stable")] = place[np.lexsort((rng.random(len(pair)), pair))]
+    far = tokens.shape[1]
+    by |= {"pair and place": pair * far + place, "pair and place shuffled": pair * far + among}
+    walked = tokens.numpy()
+    back = [node in walked[row, 2:at] for row, at, node in zip(*steps, nodes, strict=True)]
     return {
         "explained": {name: metrics.explained_by(groups, logits) for name, groups in by.items()},
         "ends": [
             metrics.outcomes(m, graph, pairs, torch.Generator().manual_seed(1), samples=2, **how)
             for m in (run.model, table)
         ],
+        "back": float(np.mean(back)),
         "rows": [len(np.unique(pair)), len(pair)],
     }
 
@@ -94,7 +103,9 @@ def as_a_table(config: RunConfig) -> dict:
     -------
     dict
         ``explained``: share of the variance of its logits by (target, current), by either alone,
-        and by shuffled pairs; ``ends``: how the sequences end (:func:`planlib.metrics.outcomes`) of
+        by shuffled pairs, and by the pair with the step's place in the sequence, which is once
+        shuffled within the pair; ``back``: share of steps from a node where the path has been
+        before; ``ends``: how the sequences end (:func:`planlib.metrics.outcomes`) of
         the model and of the table of its mean logits; ``rows``: how many (target, current) there were, in how many steps.
     """
     return AS_A_TABLE(config)
