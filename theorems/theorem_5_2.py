@@ -459,9 +459,8 @@ def _planning(name: str, method: str, seeds: tuple, title: str, successor: str =
         "outcome reward": Planning(outcome, least),
         "where it starts, SFT logits times 0.05": Planning(replace(STARTS, seeds=seeds), least),
     }
-    fixed = "before any run" if seeds == q_runs.FRESH else "after seed 0"
     statement = Planning(Runs(method, seeds=seeds), least)
-    how = {"seeds": seeds, "title": title, "fixed": fixed, "successor": successor}
+    how = {"seeds": seeds, "title": title, "fixed": "after seed 0", "successor": successor}
     return claim(name, "transformer", statement, wrong, **how)(_levels)
 
 
