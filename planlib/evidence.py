@@ -396,7 +396,9 @@ class Record:
 
     def line(self) -> str:
         """Write one line for people."""
-        of = f"Theorem {self.theorem}".replace("Theorem figure", "Figure ")
+        of = re.sub(
+            r"^figure", "figure ", re.sub(r"^(?=\d)", "theorem ", self.theorem)
+        ).capitalize()
         if self.verdict == "N/A":
             return f"{of} · {self.rung} · N/A · {self.scope}"
         return f"{of} · {self.rung} · {self.verdict} · {self.figure} · control {self.control}"
