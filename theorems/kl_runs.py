@@ -104,7 +104,7 @@ def quieter(config, size: str) -> Finding:
     "shown",
     {"a model at the equation, as noisy": "at the equation, as noisy"},
     seeds=tuple(dict.fromkeys(c.seed for c in first_steps.FRESH_RUNS)),
-    fixed="before any run",
+    fixed="after seed 0",
 )
 def leans(of: str, size: str) -> Finding:
     """Among right steps the transformer shows less than half of the tilt that the equation asks for, noisy or quiet."""
