@@ -20,7 +20,7 @@ from planlib.graph import PlanningGraph
 from planlib.intervals import interval
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
-MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "DESCRIPTION": "·"}
+MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "DESCRIPTION": "·", "WAITING": "…"}
 
 
 def style() -> None:
@@ -174,7 +174,8 @@ def _basis(record) -> str:
 
 
 def _shown(record) -> str:
-    return "FAIL" if record.control == "NOT REJECTED" else record.verdict
+    words = {"NOT REJECTED": "FAIL", "NOT RUN": "WAITING"}  # of runs that are not all made
+    return words.get(record.control, record.verdict)
 
 
 def _css(record) -> str:
@@ -195,7 +196,7 @@ def reported(records: Iterable, claims: Mapping[str, str]) -> str:
             word, css = "FAIL", "fail"
         elif r.verdict == "FAIL":
             word, css = "not found" if says else "failed", "fail"
-        elif r.verdict == "PASS":
+        elif _shown(r) == "PASS":
             word, css = "reproduced" if says else "ours", "pass"
         else:
             word, css = _shown(r).lower(), _css(r)
@@ -240,7 +241,7 @@ def matrix(
     cells: dict[tuple[str, str], list] = {}
     for r in records:
         cells.setdefault((r.theorem, r.rung), []).append(r)
-    order = ["FAIL", "UNDECIDED", "DESCRIPTION", "PASS", "N/A"]
+    order = ["FAIL", "UNDECIDED", "WAITING", "DESCRIPTION", "PASS", "N/A"]
     body = []
     for theorem, title in theorems.items():
         row = [f"<th scope='row'>{theorem} <small>{html.escape(title)}</small></th>"]

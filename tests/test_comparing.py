@@ -131,6 +131,7 @@ def test_reported_words_come_from_the_records():
     assert word(verdict="FAIL", successor="figure2/other") == "not found"
     assert word(verdict="UNDECIDED") == "undecided"
     assert word(verdict="DESCRIPTION") == "description"
+    assert word(verdict="UNDECIDED", control="NOT RUN") == word(control="NOT RUN") == "waiting"
     assert word(verdict="FAIL") == word(control="NOT REJECTED") == "FAIL"
     assert word(claim="figure2/other") == "ours"
     assert word(claim="figure2/other", verdict="FAIL", successor="figure2/x") == "failed"
