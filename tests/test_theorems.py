@@ -27,8 +27,6 @@ FIGURES = [c for t in theorems.FIGURES for c in theorems.checks(t)]
 # Claims on data whose verdict does not rest on a mean over independent cases.
 WITHOUT_ESTIMATES = {
     "4.1/transformer",  # an equality on a given batch, to rounding: nothing is drawn that could vary
-    "figure3/blocksworld-temperature",
-    "figure3/temperature",
 }
 HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.THEOREMS]
 

@@ -66,10 +66,7 @@ def where_stored(measure: Callable[..., Finding]) -> Callable[..., Finding]:
         try:
             return measure(*arguments)
         except InputError as missing:
-            # The study alone, so that nothing changes before all of its runs are there.
-            wanted = str(missing).partition(" --only")[0] + ")"
-            scope = "outside the hypotheses; runs that are not all stored"
-            return replace(unmade(missing, scope), figure=wanted)
+            return unmade(missing, "outside the hypotheses; runs that are not all stored")
 
     return decided
 
