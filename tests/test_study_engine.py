@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from planlib import store, study
+from planlib import store, studies, study
 from planlib.graph import InputError
 
 # A study of three runs that share a base, declared where the workers can import it.
@@ -21,9 +21,12 @@ from planlib import studies, study
 from planlib.train import QLearningConfig, SFTConfig
 
 base = studies.RunConfig(
-    graph="er:n=12,p=0.4,acyclic,seed=1", width=16, sft=SFTConfig(steps=20, batch_size=32)
+    graph="er:n=12,p=0.4,acyclic,seed=1", width=16, max_length=14,
+    sft=SFTConfig(steps=20, batch_size=32),
 )
-q = QLearningConfig(steps={steps}, batch_size=16, evaluate_every=20, checkpoint_every=10)
+q = QLearningConfig(
+    steps={steps}, batch_size=16, evaluate_every=20, checkpoint_every=10, max_length=14
+)
 studies.STUDIES["small"] = tuple(
     dataclasses.replace(base, q=dataclasses.replace(q, epsilon=e)) for e in (0.1, 0.2, 0.3)
 )
@@ -41,6 +44,17 @@ def program(tmp_path, body, steps=40):
     return [sys.executable, str(path)]
 
 
+def finish(folder):
+    """Make what is missing of the study in this process, which had no hand in it so far."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["declared.py", str(folder)])
+        patch.setattr(studies, "STUDIES", dict(studies.STUDIES))
+        patch.setattr(study, "STUDIES", studies.STUDIES)
+        declared = {}
+        exec(DECLARED.format(steps=40), declared)
+        declared["main"](where="here")
+
+
 def records(folder):
     """What the runs came to, without what may differ: the time."""
     found = {}
@@ -53,8 +67,7 @@ def records(folder):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("uninterrupted")
-    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
-    subprocess.run([*run, str(tmp_path / "runs")], check=True)
+    finish(tmp_path / "runs")
     found = records(tmp_path / "runs")
     assert len(found) == 4  # three runs and their base
     return found
@@ -82,8 +95,7 @@ def test_a_killed_study_goes_on_and_ends_the_same(tmp_path, uninterrupted):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert len(records(folder)) < 4 and list(folder.glob("*/checkpoint.safetensors"))
-    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
-    subprocess.run([*run, str(folder)], check=True)
+    finish(folder)
     assert records(folder) == uninterrupted
 
 
@@ -158,8 +170,7 @@ def test_a_dead_process_is_reported_and_nothing_is_lost(tmp_path, uninterrupted)
     folder = tmp_path / "runs"
     assert subprocess.run([*program(tmp_path, body), str(folder)]).returncode == 3
     assert 1 <= len(records(folder)) < 4
-    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
-    subprocess.run([*run, str(folder)], check=True)
+    finish(folder)
     assert records(folder) == uninterrupted
 
 
@@ -194,7 +205,7 @@ def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrup
             sys.exit(3)
     """
     run = [*program(tmp_path, body), str(tmp_path / "runs")]
-    subprocess.run(run, check=True)
+    finish(tmp_path / "runs")
     for path in (tmp_path / "runs").glob("*/record.json"):
         if "q" in json.loads(path.read_text())["config"]:
             path.unlink()  # the second stages are to be made again
@@ -222,8 +233,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_runs_before(tmp_path, uninterrupt
     folder = tmp_path / "runs"
     assert subprocess.run([*program(tmp_path, body), str(folder)]).returncode == 3
     assert len(records(folder)) == 2
-    run = program(tmp_path, "if __name__ == '__main__': main(where='here')")
-    subprocess.run([*run, str(folder)], check=True)
+    finish(folder)
     assert records(folder) == uninterrupted
 
 
