@@ -37,7 +37,7 @@ RUNGS = (
 )
 VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A", "DESCRIPTION")
 # When a claim and its margin were fixed, on the rungs where data could have suggested them.
-FIXED = ("before any run", "after seed 0", "after all seeds")
+FIXED = ("before any run", "after seed 0", "after other seeds", "after all seeds")
 ON_DATA = ("statistical", "transformer")
 RECORDS = Path(__file__).resolve().parent.parent / "records"
 _PACKAGES = ("numpy", "python-flint", "sympy", "torch", "z3-solver")
@@ -154,7 +154,8 @@ class Check:
         unless said otherwise; ``kept`` where the full size reads what was trained before.
     fixed
         When the claim and its margins were fixed, one of :data:`FIXED`; on the rungs of data it
-        must be said.  What was fixed after all its data describes them and has no verdict.
+        must be said.  *After other seeds*: than those that decide it, which nobody had looked at.
+        What was fixed after all its data describes them and has no verdict.
     successor
         Of a claim that failed or stayed undecided: the claim that took its place.
     """
@@ -369,6 +370,12 @@ class Record:
         return self.verdict == "PASS" and self.control == "REJECTED"
 
     @property
+    def shown(self) -> str:
+        """The verdict as pages show it: ``FAIL`` without its controls, ``WAITING`` for its runs."""
+        words = {"NOT REJECTED": "FAIL", "NOT RUN": "WAITING"}
+        return words.get(self.control, self.verdict)
+
+    @property
     def deterministic(self) -> bool:
         """Whether a second run comes to the same figures: exact, or read from stored runs."""
         return self.rung not in ON_DATA or self.source == "stored"
@@ -401,7 +408,8 @@ class Record:
         ).capitalize()
         if self.verdict == "N/A":
             return f"{of} · {self.rung} · N/A · {self.scope}"
-        return f"{of} · {self.rung} · {self.verdict} · {self.figure} · control {self.control}"
+        word = "WAITING" if self.shown == "WAITING" else self.verdict
+        return f"{of} · {self.rung} · {word} · {self.figure} · control {self.control}"
 
     def report(self, folder: Path = RECORDS) -> str:
         """Write several lines for a page: the verdict, what was covered, each control, the record."""

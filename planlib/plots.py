@@ -147,7 +147,7 @@ def status_card(records: Iterable, title: str) -> str:
     """Return the status card of a theorem as HTML, from its stored records alone."""
     rows = []
     for r in records:
-        word = f'<span class="verdict {_css(r)}">{MARKS[_shown(r)]} {_shown(r)}</span>'
+        word = f'<span class="verdict {_css(r)}">{MARKS[r.shown]} {r.shown}</span>'
         place = f'<a href="#{r.cell}">{r.rung}</a>'
         text = html.escape(r.title)
         figure = html.escape(r.figure)
@@ -173,13 +173,8 @@ def _basis(record) -> str:
     return "".join(f"; {html.escape(w)}" for w in words)
 
 
-def _shown(record) -> str:
-    words = {"NOT REJECTED": "FAIL", "NOT RUN": "WAITING"}  # of runs that are not all made
-    return words.get(record.control, record.verdict)
-
-
 def _css(record) -> str:
-    return _shown(record).lower().replace("/", "")
+    return record.shown.lower().replace("/", "")
 
 
 def reported(records: Iterable, claims: Mapping[str, str]) -> str:
@@ -196,10 +191,10 @@ def reported(records: Iterable, claims: Mapping[str, str]) -> str:
             word, css = "FAIL", "fail"
         elif r.verdict == "FAIL":
             word, css = "not found" if says else "failed", "fail"
-        elif _shown(r) == "PASS":
+        elif r.shown == "PASS":
             word, css = "reproduced" if says else "ours", "pass"
         else:
-            word, css = _shown(r).lower(), _css(r)
+            word, css = r.shown.lower(), _css(r)
         rows.append(
             f"<tr><td>{html.escape(says) or '–'}</td><td>{html.escape(r.title)}<br>"
             f"<small>{html.escape(r.figure)}{_basis(r)}</small></td>"
@@ -252,12 +247,10 @@ def matrix(
                 continue
             # What has a successor is no longer claimed.
             claimed = [r for r in found if not r.successor] or found
-            worst = min(claimed, key=lambda r: order.index(_shown(r)))
-            text = MARKS[_shown(worst)] + (f" {len(found)}" if len(found) > 1 else "")
+            worst = min(claimed, key=lambda r: order.index(r.shown))
+            text = MARKS[worst.shown] + (f" {len(found)}" if len(found) > 1 else "")
             note = html.escape(
-                "; ".join(
-                    f"{r.claim}: {_shown(r)}, {r.figure or r.scope}{_basis(r)}" for r in found
-                )
+                "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )
             row.append(
                 f'<td class="{_css(worst)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '

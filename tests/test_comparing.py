@@ -76,7 +76,7 @@ def test_gaps_are_decided_by_their_interval(seeds, gap, verdict):
 def test_the_seeds_of_a_claim_are_those_that_decide_it():
     for seeds, fixed in (
         (comparing.AFTER_SEED_0, "after seed 0"),
-        (comparing.ANEW, "before any run"),
+        (comparing.ANEW, "after other seeds"),
     ):
         claim = comparing.claims_on("figure9", methods, BASE, "toy", seeds)
         check = claim("x", "Rises.", rise("up", 0.3), {"flat as well": rise("flat", 0.3)})

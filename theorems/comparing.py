@@ -211,11 +211,11 @@ def claims_on(
 ) -> Callable[..., Check]:
     """What makes the checks on one figure that are gaps between methods from one base.
 
-    Those on :data:`ANEW` are fixed before any run of these seeds, the others after seed 0,
-    unless a claim says otherwise.
+    Those on :data:`ANEW` are fixed after other seeds had been seen, and none of these; the
+    others after seed 0, unless a claim says otherwise.
     """
     measure = partial(judge, by_seed(methods, base, seeds), f"{what}, {_span(seeds)}")
-    usual = "before any run" if tuple(seeds) == ANEW else "after seed 0"
+    usual = "after other seeds" if tuple(seeds) == ANEW else "after seed 0"
 
     def claim(
         name: str,

@@ -264,7 +264,7 @@ def at_once(seed: int, epsilon: float) -> list[float]:
     {"a table, which shares nothing": as_a_table, "what is decided is known at once": at_once},
     seeds=PHASE_SEEDS,
     source="kept",
-    fixed="before any run",
+    fixed="after seed 0",
 )
 def _phase(prediction, size: str) -> Finding:
     """The expected number of tries predicts the accuracy of sampled Q-learning in an additive model, for each epsilon and update."""

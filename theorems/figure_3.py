@@ -182,7 +182,7 @@ def _cooled(
     seeds: tuple[int, ...] = AFTER_SEED_0,
     **how,
 ) -> Check:
-    how = {"fixed": "before any run" if seeds == ANEW else "after all seeds"} | how
+    how = {"fixed": "after other seeds" if seeds == ANEW else "after all seeds"} | how
     declare = claims("figure3")
     declared = declare(name, "transformer", statement, mutations, seeds=seeds, title=title, **how)
     return declared(partial(_dominated, seeds))

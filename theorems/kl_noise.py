@@ -176,7 +176,7 @@ LEAST = frontier.WEIGHTS[-1]
     fixed="after seed 0",
 )
 def frontier_claim(changed: tuple[float, int], size: str) -> Finding:
-    """Batches sixteen times as large buy half a route or more and cost no success."""
+    """Batches sixteen times as large buy half a route or more and cost less than 0.01 of success."""
     gain = frontier.measured(*changed) - frontier.measured(LEAST, SMALL)
     success, routes = gain.T
     more = estimate(routes, least=frontier.MORE_ROUTES)

@@ -53,7 +53,7 @@ def keeps(method: str, size: str) -> Finding:
     fixed="after seed 0",
 )
 def misses(distance: str, size: str) -> Finding:
-    """The trained transformer does not satisfy the equation."""
+    """One trained transformer does not satisfy the equation."""
     found = estimate(
         first_steps.distances(first_steps.PLAIN, distance), least=EQUATION_MARGIN, of="prompts"
     )
@@ -104,7 +104,7 @@ def quieter(config, size: str) -> Finding:
     "shown",
     {"a model at the equation, as noisy": "at the equation, as noisy"},
     seeds=tuple(dict.fromkeys(c.seed for c in first_steps.FRESH_RUNS)),
-    fixed="after seed 0",
+    fixed="after other seeds",
 )
 def leans(of: str, size: str) -> Finding:
     """Among right steps the transformer shows less than half of the tilt that the equation asks for, noisy or quiet."""

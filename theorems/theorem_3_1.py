@@ -436,7 +436,7 @@ _RIVAL_LAWS = {
     ("own", "frequencies"),
     _RIVAL_LAWS,
     seeds=DECIDING,
-    fixed="after seed 0",
+    fixed="after other seeds",
 )
 def _nearest(claimed: tuple[str, str], size: str) -> Finding:
     """A trained transformer's visited rows lie nearest to the co-occurrence frequencies."""

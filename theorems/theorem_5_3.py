@@ -566,7 +566,7 @@ READ = 0.9  # margin of both F1
     MODELS,
     {"before Q-learning": tuple(c.base for c in MODELS), "outcome reward": (OUTCOME,)},
     seeds=tuple(c.seed for c in MODELS),
-    fixed="before any run",
+    fixed="after other seeds",
 )
 def _transformer(configs: tuple[RunConfig, ...], size: str) -> Finding:
     """The additive parts of the transformer's values read A and R."""

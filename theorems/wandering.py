@@ -254,7 +254,7 @@ def _until_flat(name: str, graph: str, title: str):
             "the step onto the target worth 1": Trained(_on(graph), target_worth_one, 0.05),
         },
         seeds=tuple(c.seed for c in _on(graph)),
-        fixed="before any run",
+        fixed="after other seeds",
         title=title,
     )(_flat)
 
@@ -277,7 +277,7 @@ _blocksworld = _until_flat(
     as_it_is,
     {"a step like any other": like_others, "worth 1 to the digit": worth_one},
     seeds=tuple(sorted({c.seed for c in FLAT})),
-    fixed="before any run",
+    fixed="after other seeds",
 )
 def _shuns(onto: Callable, size: str) -> Finding:
     """Trained on, the transformer shuns its target: legal steps past it are worth more, and it arrives less often than a random walk."""
