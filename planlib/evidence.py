@@ -376,6 +376,15 @@ class Record:
         return words.get(self.control, self.verdict)
 
     @property
+    def succession(self) -> str:
+        """Say which claim took its place, or will if it fails; empty without one."""
+        if not self.successor:
+            return ""
+        if self.shown == "WAITING":
+            return f"if it fails, {self.successor} takes its place"
+        return f"its place was taken by {self.successor}"
+
+    @property
     def deterministic(self) -> bool:
         """Whether a second run comes to the same figures: exact, or read from stored runs."""
         return self.rung not in ON_DATA or self.source == "stored"
@@ -419,7 +428,7 @@ class Record:
         if self.estimates:
             lines.append(f"  rests on: {self.power()}")
         if self.successor:
-            lines.append(f"  its place was taken by {self.successor}")
+            lines.append(f"  {self.succession}")
         lines += [f"  control, {name}: {figure}" for name, figure in self.controls.items()]
         stored = [r for r in load(self.theorem, folder) if r.claim == self.claim]
         agreement = "no such record"

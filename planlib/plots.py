@@ -169,7 +169,7 @@ def _basis(record) -> str:
     if record.estimates:
         words.append(record.power())
     if record.successor:
-        words.append(f"its place was taken by {record.successor}")
+        words.append(record.succession)
     return "".join(f"; {html.escape(w)}" for w in words)
 
 

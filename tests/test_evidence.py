@@ -266,6 +266,8 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
 def test_an_original_names_its_successor_and_changes_no_exit_code(tmp_path):
     failed = on_data(margins={"least": 2}, successor="0.1/later").run()
     assert failed.verdict == "FAIL" and exit_code([failed]) == 0
+    waiting = dataclasses.replace(failed, verdict="UNDECIDED", control="NOT RUN")
+    assert waiting.succession == "if it fails, 0.1/later takes its place"
     evidence.store([failed], "0.1", tmp_path)
     report = failed.report(tmp_path)
     assert "its place was taken by 0.1/later" in report and "same verdict" in report
