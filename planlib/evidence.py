@@ -84,14 +84,19 @@ def decide(holds: bool | None, figure: str, scope: str, *estimates: Estimate) ->
     return Finding(verdict, figure, scope, estimates)
 
 
-def unmade(missing: InputError, scope: str) -> Finding:
-    """Make the finding of a measure whose stored runs are not all there: undecided, with the command.
+class MissingRunError(InputError):
+    """A stored run, or a series of it, that is not there; ``expected`` has the command."""
 
-    It names their study and no run of it, so that it changes once, when all of them are there.
+
+def unmade(error: InputError, scope: str) -> Finding:
+    """Make the finding of a measure that could not be made of the stored runs: undecided.
+
+    It waits where a run is missing; then it names the study and no run of it, so that it changes
+    once, when all of them are there.
     """
-    return Finding(
-        "UNDECIDED", re.sub(r" --only \w+|, got \w+$", "", str(missing)), scope, waits=True
-    )
+    waits = isinstance(error, MissingRunError)
+    said = re.sub(r" --only \w+|, got \w+$", "", str(error)) if waits else str(error)
+    return Finding("UNDECIDED", said, scope, waits=waits)
 
 
 class Tally:

@@ -45,7 +45,7 @@ from planlib.curves import (  # noqa: F401 - pages that load runs find the whole
     some_pairs,
     value_curve,
 )
-from planlib.evidence import versions
+from planlib.evidence import MissingRunError, versions
 from planlib.graph import InputError, parse_graph
 from planlib.models import Transformer, TransformerConfig
 from planlib.studies import FRESH, KEPT, SEEDS, STUDIES, RunConfig
@@ -227,7 +227,7 @@ def load_record(config: RunConfig, folder: Path = RUNS) -> tuple[dict, History]:
         record, history = store.read(place)
     except OSError as error:
         wanted = f"a stored run (make it: {config.command})"
-        raise InputError("config", wanted, place.name) from error
+        raise MissingRunError("config", wanted, place.name) from error
     if RunConfig.of_fields(record["config"]) != config:
         wanted = f"the configuration of {place.name}"
         raise store.RecordError("config", wanted, "another one, stored")

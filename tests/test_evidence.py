@@ -241,7 +241,9 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
     def measure(there, size):
         if not there:
             command = "python -m planlib study toys --only 12ab"
-            lacking = InputError("config", f"a stored run (make it: {command})", "12ab")
+            lacking = evidence.MissingRunError(
+                "config", f"a stored run (make it: {command})", "12ab"
+            )
             return evidence.unmade(lacking, "runs")
         return decide(there == 1, "1", "runs")
 
@@ -253,6 +255,8 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
     assert (waiting.verdict, waiting.control, exit_code([waiting])) == ("UNDECIDED", "NOT RUN", 2)
     assert waiting.figure == "config: expected a stored run (make it: python -m planlib study toys)"
     assert not waiting.counts  # and no run is named, so that it changes once
+    other = evidence.unmade(InputError("at", "a run that gets there", "0.9"), "runs")
+    assert other.verdict == "UNDECIDED" and not other.waits  # its runs are there
     half = record(1, 0)
     assert (half.verdict, half.control, half.counts, exit_code([half])) == (
         "PASS",

@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from planlib.evidence import Check, Finding, claims, decide, unmade
+from planlib.evidence import Check, Finding, MissingRunError, claims, decide, unmade
 from planlib.graph import InputError
 from planlib.intervals import estimate
 from planlib.studies import (
@@ -75,7 +75,7 @@ class Point:
         if isinstance(at, Reached):
             asked.add(at.series)
         if not asked <= set(history):
-            raise InputError("series", f"one that {config.key} recorded", self.series)
+            raise MissingRunError("series", f"one that {config.key} recorded", self.series)
         if isinstance(at, Reached):
             curve = np.array(history[at.series])
             if curve.max() < at.level:
