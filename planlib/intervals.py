@@ -8,6 +8,7 @@ with 80% power, and the p-value with which it stands among others (Holm's correc
 
 from __future__ import annotations
 
+import bisect
 import functools
 import math
 from collections.abc import Sequence
@@ -24,11 +25,9 @@ MOST_CASES = 1000  # beyond it, how many are needed is not worth a number
 
 def interval(values, axis: int = 0) -> tuple:
     """Return the 95% interval of a mean over independent cases (Student's t), along ``axis``."""
-    from scipy import stats  # a package of the book; to make and keep runs none is needed
-
     x = np.asarray(values, dtype=float)
     count = x.shape[axis]
-    half = stats.t.ppf(1 - LEVEL, count - 1) * x.std(axis, ddof=1) / math.sqrt(count)
+    half = _quantile(count) * x.std(axis, ddof=1) / math.sqrt(count)
     return x.mean(axis) - half, x.mean(axis) + half
 
 
@@ -96,16 +95,10 @@ class Estimate:
         distances = (self.mean - self.least, self.most - self.mean)
         if min(distances) < 0:  # to refute it, one margin is to be cleared
             distances = (-min(distances), math.inf)
-        for count in range(2, 25):
-            if self._power(distances, count) >= POWER:
-                return count
-        low, high = 24, MOST_CASES  # power grows with the number of cases: by halves
-        if self._power(distances, high) < POWER:
-            return None
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._power(distances, middle) >= POWER else (middle, high)
-        return high
+        # Power grows with the number of cases.
+        counts = range(2, MOST_CASES + 1)
+        at = bisect.bisect_left(counts, POWER, key=lambda count: self._power(distances, count))
+        return counts[at] if at < len(counts) else None
 
     def _power(self, distances: tuple[float, float], count: int) -> float:
         """Chance, at least, that the interval of ``count`` cases keeps clear of each margin."""
@@ -150,7 +143,7 @@ def estimate(
 
 @functools.cache
 def _quantile(count: int) -> float:
-    from scipy import stats
+    from scipy import stats  # a package of the book; to make and keep runs none is needed
 
     return float(stats.t.ppf(1 - LEVEL, count - 1))
 
