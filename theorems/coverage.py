@@ -101,8 +101,27 @@ def completed(graph: PlanningGraph, known: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def additive(wm: np.ndarray, wv: np.ndarray) -> np.ndarray:
-    """The values ``(n, n, n)`` of two matrices: target, current, next."""
-    return wm[None] + wv[:, None]
+    """The values of two matrices, ``(*batch, n, n)`` each: ``(*batch, n, n, n)``: target, current, next."""
+    return wm[..., None, :, :] + wv[..., :, None, :]
+
+
+def semi_gradient(adjacency, wm, wv, rate: float, covered=None) -> tuple[np.ndarray, np.ndarray]:
+    """One full semi-gradient step of the additive model, all covered rows weighted alike.
+
+    Parameters
+    ----------
+    adjacency, wm, wv
+        Shape ``(n, n)``, or ``(*batch, n, n)`` for as many graphs at once.
+    covered
+        Rows ``(i, j)`` that are updated, shape ``(n, n)`` bool, or a weight for each entry, shape
+        ``(n, n, n)``; all rows with ``j != i`` if not given.
+    """
+    mask = ~np.eye(adjacency.shape[-1], dtype=bool) if covered is None else covered
+    f = additive(wm, wv)  # (..., i, j, k)
+    error = (f - action_values(adjacency, f.max(-1))) * (
+        mask if mask.ndim == 3 else mask[..., None]
+    )
+    return wm - rate * error.sum(-3), wv - rate * error.sum(-2)
 
 
 def learning_rate(tries: np.ndarray) -> float:
@@ -129,12 +148,10 @@ def expected_run(
     wm, wv, table = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n, n))
     found = []
     for update in range(1, moments[-1] + 1):
-        values = additive(wm, wv) if shared else table
-        step = 2 * rate * tries * (values - action_values(adjacency, values.max(-1)))
         if shared:
-            wm, wv = wm - step.sum(0), wv - step.sum(1)
+            wm, wv = semi_gradient(adjacency, wm, wv, 2 * rate, tries)
         else:
-            table = table - step
+            table = table - 2 * rate * tries * (table - action_values(adjacency, table.max(-1)))
         if update in moments:
             found.append(additive(wm, wv) if shared else table)
     return found

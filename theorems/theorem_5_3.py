@@ -10,7 +10,7 @@ symbol                     here                                       shape
 WM, WV                     ``LinearTransformer.wm``, ``.wv``          (n, n)
 covered                    rows (i, j) that are updated               (n, n) bool
 c_k                        ``gauge``: ``1 - WV[k, k]``                (n,)
-one semi-gradient step     :func:`semi_gradient`                      pair of (n, n)
+one semi-gradient step     :func:`theorems.coverage.semi_gradient`    pair of (n, n)
 =========================  =========================================  ==============
 
 Source: Wang et al., arXiv 2509.22613, Theorem 5.3.  One constant for each connected
@@ -40,12 +40,13 @@ from planlib.models import LinearTransformer
 from planlib.studies import STUDIES, RunConfig
 from planlib.study import load_run
 from planlib.train import QLearningConfig
+from theorems.coverage import semi_gradient
 from theorems.hypotheses import Hypothesis
 from theorems.readings import Reading
 from theorems.small_graphs import digraph_classes
 from theorems.solving import adjacency_of, closure, holds, rational
 from theorems.stored_runs import OUTCOME
-from theorems.sweeps import action_values, largest_error
+from theorems.sweeps import largest_error
 from theorems.tables import learn_entries
 
 claim = claims("5.3")
@@ -365,22 +366,6 @@ def _threshold(stated: Callable, size: str) -> Finding:
 
 
 # --- semi-gradient iteration ---------------------------------------------------------------------
-
-
-def semi_gradient(adjacency, wm, wv, rate: float, covered=None) -> tuple[np.ndarray, np.ndarray]:
-    """One full semi-gradient step of the linear model, all covered rows weighted alike.
-
-    Parameters
-    ----------
-    adjacency, wm, wv
-        Shape ``(n, n)``, or ``(*batch, n, n)`` for as many graphs at once.
-    covered
-        Rows ``(i, j)`` that are updated, shape ``(n, n)`` bool; all with ``j != i`` if not given.
-    """
-    mask = ~np.eye(adjacency.shape[-1], dtype=bool) if covered is None else covered
-    f = wm[..., None, :, :] + wv[..., :, None, :]  # (..., i, j, k)
-    error = (f - action_values(adjacency, f.max(-1))) * mask[..., None]
-    return wm - rate * error.sum(-3), wv - rate * error.sum(-2)
 
 
 def iterate(adjacency, wm, wv, steps: int, covered=None) -> tuple[np.ndarray, np.ndarray]:
