@@ -130,11 +130,11 @@ def ends(claim: Cooled, base: RunConfig) -> list[tuple[float, float]]:
     return [tuple(Point(method, s).of(methods) for s in series) for method in claim.methods]
 
 
-def lead(claim: Cooled, base: RunConfig) -> float:
+def lead(claim: Cooled, base: RunConfig, at: list[tuple[float, float]]) -> float:
     """How far the cooled SFT model is ahead of the methods, in accuracy and in paths, at one seed.
 
     Of the method that it is least ahead of, at the temperature that is best against it, the
-    smaller of the two ratios, of accuracy and of distinct paths, less 1.
+    smaller of the two ratios, of accuracy and of distinct paths, less 1.  ``at`` are the :func:`ends`.
     """
     cooled = tempered(base)
 
@@ -144,7 +144,7 @@ def lead(claim: Cooled, base: RunConfig) -> float:
         )
         return max(ratios)
 
-    return min(against(*end) for end in ends(claim, base)) - 1
+    return min(against(*end) for end in at) - 1
 
 
 def _dominated(seeds: tuple[int, ...], claim: Cooled, size: str) -> Finding:
@@ -158,9 +158,9 @@ def _dominated(seeds: tuple[int, ...], claim: Cooled, size: str) -> Finding:
     try:
         bases = [replace(claim.base, seed=seed) for seed in seeds]
         chosen = [base for base in bases if low <= greedy_start(base) <= high]
-        for base in chosen:
-            ends(claim, base)  # what is missing is said before anything is sampled
-        leads = [lead(claim, base) for base in chosen]
+        # What is missing is said before anything is sampled.
+        at = [ends(claim, base) for base in chosen]
+        leads = [lead(claim, *each) for each in zip(chosen, at, strict=True)]
     except InputError as error:
         return unmade(error, what)
     if len(leads) < 2:

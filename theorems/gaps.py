@@ -241,6 +241,14 @@ def rest(
     return [*found, estimate(nearer, least=0)]
 
 
+def in_words(found: list[Estimate]) -> str:
+    """Write what :func:`rest` returns: the mean squares, the shares, and how much nearer."""
+    squares, shares = (
+        " and ".join(f"[{e.low:.2f}, {e.high:.2f}]" for e in found[i:4:2]) for i in (0, 1)
+    )
+    return f"{squares}, share off by {shares}, nearer by [{found[4].low:.3f}, {found[4].high:.3f}]"
+
+
 def law_at_step(pull: str, s2: float, eta: float) -> tuple[np.ndarray, np.ndarray]:
     """The law in which rows rest at a finite step, found on a grid without sampling.
 

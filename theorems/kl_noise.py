@@ -13,6 +13,7 @@ from theorems import frontier
 from theorems.gaps import (
     constant_noise,
     half_the_clock,
+    in_words,
     late_rows,
     law_at_step,
     noisy_clock,
@@ -74,11 +75,7 @@ def noise(law, size: str) -> Finding:
     estimates, shown = [], []
     for s2, cases in NOISE_CASES.items():
         found = rest(law, s2, [rested(case) for case in cases], 1, NOISE_MARGINS)
-        squares, shares = (
-            " and ".join(f"[{e.low:.2f}, {e.high:.2f}]" for e in found[i:4:2]) for i in (0, 1)
-        )
-        nearer = f"[{found[4].low:.3f}, {found[4].high:.3f}]"
-        shown.append(f"s2 = {s2:g}: {squares}, share off by {shares}, nearer by {nearer}")
+        shown.append(f"s2 = {s2:g}: {in_words(found)}")
         estimates += found
     return decide(
         True,

@@ -519,14 +519,11 @@ def row_residual(instance: Instance) -> float:
     return float(total_variation(learned_row(instance), np.array(instance.expected)))
 
 
-_FORK = ((0, 3), (0, 1, 3), (0, 1, 3), (0, 1, 3))  # from 0 to 3: once directly, three times by 1
 _CROSSED = tuple(
     path
     for target, current, other, direct in ((0, 2, 1, 3), (0, 3, 1, 1), (1, 2, 0, 3), (1, 3, 0, 1))
     for path in [(current, target)] * direct + [(current, other, target)] * (4 - direct)
 )
-WITNESS = Instance(4, _FORK, (3, 0), (0, 0.75, 0, 0.25))
-
 HYPOTHESES = (
     Hypothesis(
         "tabular",

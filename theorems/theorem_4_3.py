@@ -46,6 +46,7 @@ from theorems.gaps import (
     divergence_of_gap,
     gap_of,
     half_the_clock,
+    in_words,
     late_rows,
     noisy_clock,
     rest,
@@ -556,10 +557,7 @@ def _entropy(law, size: str) -> Finding:
     estimates, shown = [], []
     for s2, cases in entropy_cases(size):
         found = rest(law, s2, [settled(case) for case in cases], -1, ENTROPY_MARGINS)
-        squares = " and ".join(f"[{e.low:.2f}, {e.high:.2f}]" for e in found[:4:2])
-        shares = " and ".join(f"[{e.low:.2f}, {e.high:.2f}]" for e in found[1:4:2])
-        nearer = f"[{found[4].low:.3f}, {found[4].high:.3f}]"
-        shown.append(f"s2 = {s2:g}: {squares}, share off by {shares}, nearer by {nearer}")
+        shown.append(f"s2 = {s2:g}: {in_words(found)}")
         estimates += found
     steps, _, rows = ENTROPY_RUNS[size][1.0]
     return decide(
