@@ -133,6 +133,36 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
     figures["non_edges_above"] = float(above.mean())
     figures["non_edges_above_rare"] = float(above[task.rare_edges].mean())
     figures["rare_hidden"] = float((above[task.rare_edges] > 0).mean())
+    if task.config.within is not None:
+        figures |= _by_place(model, task, seed)
+    return figures
+
+
+def _by_place(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+    """Shares of right likeliest steps in the rows of test problems, by where the node stands.
+
+    ``first``: the source, at the prompt; ``first_later``: the source as the first step from
+    another one, that of a training problem with this target; ``second`` and
+    ``second_at_prompt``: a right next node of it, as the first step and as a source.
+    """
+    rng, graph = np.random.default_rng(seed), task.graph
+    sources, targets = task.split.test_pairs.T
+    legal = graph.correct_next(targets, sources)  # (m, n)
+    middle = np.where(legal, rng.random(legal.shape), -1.0).argmax(1)  # (m,)
+    trained = np.zeros((graph.n, graph.n), dtype=bool)
+    trained[task.split.train_pairs[:, 1], task.split.train_pairs[:, 0]] = True
+    trained = trained[targets]  # (m, n)
+    other = np.where(trained, rng.random(trained.shape), -1.0).argmax(1)
+    figures = {}
+    for name, nodes, before in (
+        ("first", sources, None),
+        ("first_later", sources, other),
+        ("second", middle, sources),
+        ("second_at_prompt", middle, None),
+    ):
+        taken = metrics.next_node_logits(model, targets, nodes, before).argmax(-1).numpy()
+        right = graph.correct_next(targets, nodes)[np.arange(len(nodes)), taken]
+        figures[name] = float(right.mean())
     return figures
 
 

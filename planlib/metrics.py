@@ -87,15 +87,22 @@ def distinct_paths(
 
 
 @torch.no_grad()
-def next_node_logits(model: nn.Module, targets: object, nodes: object) -> Tensor:
+def next_node_logits(
+    model: nn.Module, targets: object, nodes: object, sources: object = None
+) -> Tensor:
     """Logits over the nodes after the prompt ``j i j``: shape ``(m, n)``.
+
+    With ``sources`` the node comes later, as the first step after the prompt ``s i s``.
 
     Raises
     ------
     ProblemError
         If a node is not one of the model's.
     """
-    start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1), model.n))
+    start = torch.as_tensor(prompts(np.stack([nodes, targets], axis=1), model.n))  # (m, 3)
+    if sources is not None:
+        before = torch.as_tensor(prompts(np.stack([sources, targets], axis=1), model.n))
+        start = torch.cat([before, start[:, -1:]], dim=1)  # (m, 4)
     last = torch.zeros(start.shape, dtype=torch.bool)
     last[:, -1] = True
     return torch.cat(

@@ -485,14 +485,23 @@ def process_reward(graph: PlanningGraph, tokens: object) -> np.ndarray:
     """
     x = np.asarray(tokens)
     n = graph.n
-    current, following = x[:, :-1], x[:, 1:]
-    legal = (following < n) & graph.adjacency[
-        np.minimum(current, n - 1), np.minimum(following, n - 1)
-    ]
-    target = x[:, 1:2]
-    reward = (following == target).astype(float) - ~legal
+    current, following, target = x[:, :-1], x[:, 1:], x[:, 1:2]
+    reward = (following == target).astype(float) - ~_legal(graph, x)
     reward = np.where(current == target, (following == end_token(n)).astype(float), reward)
     return np.where(path_steps(x, n), reward, 0.0)
+
+
+def _legal(graph: PlanningGraph, x: np.ndarray) -> np.ndarray:
+    """Which steps of sequences ``(B, L)`` lead along an edge, shape ``(B, L-1)``."""
+    last = graph.n - 1
+    edges = graph.adjacency[np.minimum(x[:, :-1], last), np.minimum(x[:, 1:], last)]
+    return (x[:, 1:] <= last) & edges
+
+
+def errors(graph: PlanningGraph, tokens: object) -> np.ndarray:
+    """Mark the illegal steps that process reward punishes, shape ``(B, L-1)`` bool."""
+    x = np.asarray(tokens)
+    return path_steps(x, graph.n) & ~_legal(graph, x) & (x[:, :-1] != x[:, 1:2])
 
 
 def outcome_reward(graph: PlanningGraph, tokens: object) -> np.ndarray:

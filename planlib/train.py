@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -39,6 +40,7 @@ from planlib.rollout import sample
 
 History = dict[str, list[float]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
+REWARDS = ("process", "outcome", "shuffled")
 MICRO_BATCH = 1024  # sequences in one backward pass, of similar length; the sum is the batch's
 
 
@@ -151,7 +153,8 @@ class QLearningConfig(_Config):
     Attributes
     ----------
     reward
-        ``process`` or ``outcome``.
+        ``process`` or ``outcome``; or ``shuffled``, a control: process reward by the edges
+        of the same graph with its nodes permuted.
     discount
         1 in the paper.
     temperature, epsilon
@@ -165,6 +168,9 @@ class QLearningConfig(_Config):
         SFT model are far above any value, and so optimistic (our choice).
     max_length
         Longest sequence that is generated, in tokens (our choice).
+    stop_at_error
+        Whether an episode ends with its first illegal step; not in the paper, where that
+        step is punished and the episode goes on.
     """
 
     batch_size: int = 256
@@ -176,11 +182,12 @@ class QLearningConfig(_Config):
     target_decay: float = 0.99
     initial_scale: float = 1.0
     max_length: int = 32
+    stop_at_error: bool = False
 
     def __post_init__(self):
         super().__post_init__()
-        if self.reward not in ("process", "outcome"):
-            raise InputError("reward", "'process' or 'outcome'", repr(self.reward))
+        if self.reward not in REWARDS:
+            raise InputError("reward", f"one of {REWARDS}", repr(self.reward))
         if self.temperature <= 0:
             raise InputError("temperature", "a positive number", self.temperature)
         if self.initial_scale < 0:
@@ -356,7 +363,8 @@ def train_q_learning(
     problems = _check_generation(graph, pairs, config.max_length, model, behavior_model)
     if behavior_model is model:
         behavior_model = None
-    rewards = task.process_reward if config.reward == "process" else task.outcome_reward
+    rewards = task.outcome_reward if config.reward == "outcome" else task.process_reward
+    judge = _shuffled(graph) if config.reward == "shuffled" else graph
     inputs = {"graph": graph, "pairs": problems, "behavior_model": behavior_model}
     run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
     if config.initial_scale != 1 and not run.resumed:
@@ -378,9 +386,13 @@ def train_q_learning(
         correct = task.check_sequences(graph, tokens) == task.Outcome.CORRECT
         steps = torch.as_tensor(task.episode_steps(tokens, n))  # (B, S)
         following, target = tokens[:, 1:], tokens[:, 1:2]
-        r_t = torch.as_tensor(rewards(graph, tokens)).to(next(model.parameters())) * steps
         # No bootstrap on the target, at the end token, or on a step from the target.
         goes_on = steps & (following != target) & (following < n) & (tokens[:, :-1] != target)
+        if config.stop_at_error:
+            wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
+            before = wrong.cumsum(1) - wrong.long() == 0
+            steps, goes_on = steps & before, goes_on & before & ~wrong
+        r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters())) * steps
         with torch.no_grad():
             where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
             best = averaged(tokens, where)[:, :n].amax(-1)  # (M,)
@@ -400,6 +412,12 @@ def train_q_learning(
                 for slow, fast in zip(averaged.parameters(), model.parameters(), strict=True):
                     slow.lerp_(fast, 1 - config.target_decay)
     return run.history
+
+
+def _shuffled(graph: PlanningGraph) -> PlanningGraph:
+    """The same graph, its nodes permuted: as many edges, elsewhere."""
+    order = np.random.default_rng(0).permutation(graph.n)
+    return PlanningGraph(graph.adjacency[order][:, order])
 
 
 @torch.no_grad()

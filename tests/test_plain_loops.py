@@ -216,8 +216,9 @@ def plain_q_learning(config, behavior=None, mistake=None):
                     wrong = following == END and config.reward == "outcome" and not is_correct(row)
                     loss += float(wrong) / BATCH
                     break
-                best = 0.0
-                if following != i:
+                best, legal = 0.0, following < N and ADJACENCY[j, following]
+                over = config.stop_at_error and not legal
+                if following != i and not (over and mistake != "error bootstrapped"):
                     best = config.discount * target_network[i, following].max()
                 elif mistake == "bootstrap at the target":  # where the end token's value is 1
                     best = config.discount * 1.0
@@ -227,6 +228,8 @@ def plain_q_learning(config, behavior=None, mistake=None):
                 if mistake == "gradient through the bootstrap" and following != i:
                     top = target_network[i, following].argmax()
                     gradient[i, following, top] -= 2 * config.discount * error / BATCH
+                if over and mistake != "goes on after the error":
+                    break
         f = optimizer.step(f, gradient, k)
         slow = slow + (1 - keep) * (f - slow)
         history["loss"].append(loss)
@@ -321,6 +324,7 @@ HOW_Q = [h | {"learning_rate": 0.2} if h["optimizer"] == "sgd" else h for h in H
         {"temperature": 0.1},
         {"initial_scale": 0.05},
         {"initial_scale": 0.0, "target_decay": 0.99},
+        {"stop_at_error": True},
     ],
     ids=str,
 )
@@ -347,6 +351,29 @@ def test_a_mistake_in_q_learning_would_show(mistake, reward, how):
     found = by_planlib_q_learning(config)
     assert distance(found, plain_q_learning(config)) < 1e-12
     assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+@pytest.mark.parametrize("mistake", ["error bootstrapped", "goes on after the error"])
+def test_a_mistake_about_the_first_error_would_show(mistake):
+    config = QLearningConfig(**SAME, **HOW_Q[1], max_length=LENGTH, stop_at_error=True, **Q)
+    found = by_planlib_q_learning(config)
+    assert distance(found, plain_q_learning(config)) < 1e-12
+    assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+def test_shuffled_reward_is_the_process_reward_of_permuted_nodes(monkeypatch):
+    settings = SAME | HOW_Q[1] | Q | {"max_length": LENGTH}
+    found = by_planlib_q_learning(QLearningConfig(**settings, reward="shuffled"))
+    plain = QLearningConfig(**settings, reward="process")
+    assert distance(found, plain_q_learning(plain)) > 1e-3
+    order = np.random.default_rng(0).permutation(N)
+    judged = ADJACENCY[order][:, order]
+
+    def process_reward(_, row, i, j, following):
+        return float(following == i) - (not (following < N and judged[j, following]))
+
+    monkeypatch.setitem(globals(), "reward_of", process_reward)
+    assert distance(found, plain_q_learning(plain)) < 1e-12
 
 
 @pytest.mark.parametrize("reward", ["process", "outcome"])

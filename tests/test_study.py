@@ -233,6 +233,39 @@ def test_figures_along_a_stage_add_up():
     assert (upside_down == len(edges) - edges.sum(1)[np.nonzero(edges)[0]]).all()
 
 
+class Placed(torch.nn.Module):
+    """Another model at the prompt than behind it."""
+
+    def __init__(self, at_prompt, later):
+        super().__init__()
+        self.n, self.at_prompt, self.later = at_prompt.n, at_prompt, later
+
+    def forward(self, tokens, where):
+        return (self.at_prompt if tokens.shape[1] == 3 else self.later)(tokens, where)
+
+
+def test_rows_of_test_problems_are_read_by_their_place():
+    config = RunConfig(graph="stages:n=12,stages=3,p=0.6,inside=0,seed=0", width=16, within=1)
+    task = curves.make_task(config)
+    graph = task.graph
+    right, blind = TabularModel(12), TabularModel(12)
+    i, j = np.indices((12, 12))
+    with torch.no_grad():
+        right.f.copy_(torch.as_tensor(graph.correct_next(i, j).astype(float)))
+        near = graph.stages[:, None] - graph.stages <= 1  # (target, current)
+        blind.f.copy_(right.f * torch.as_tensor(near)[..., None])
+    names = ("first", "first_later", "second", "second_at_prompt")
+
+    def seen(model):
+        figures = curves._by_place(model, task, 0)
+        return [figures[name] == 1 for name in names]
+
+    assert seen(right) == [True, True, True, True]
+    assert seen(blind) == [False, False, True, True]
+    assert seen(Placed(right, blind)) == [True, False, True, True]
+    assert seen(Placed(blind, right)) == [False, True, True, True]
+
+
 def test_graphs_with_cycles_leave_out_empty_classes(tmp_path):
     q = QLearningConfig(steps=2, batch_size=16, evaluate_every=1)
     config = dataclasses.replace(SMALL, graph="er:n=8,p=0.5,cyclic,seed=1", q=q)
