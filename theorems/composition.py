@@ -25,6 +25,7 @@ from planlib.models import LinearTransformer, TabularModel
 from planlib.study import READ_OUT
 from planlib.task import Split, length_of, split_by_distance
 from planlib.train import QLearningConfig, train_q_learning
+from theorems.composition_runs import CHECKS as ON_TRANSFORMERS
 from theorems.coverage import (
     additive,
     completed,
@@ -183,6 +184,45 @@ _sighted = claim(
 )(_knows)
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """What is so of the entries of test rows when an episode may stop at its first error."""
+
+    stops: bool = True
+    tried: bool = False
+    decided: bool = True
+
+
+@claim(
+    "stopped",
+    "exhaustive",
+    Stopped(),
+    {
+        "they are tried, as if it went on": Stopped(tried=True),
+        "an episode that goes on does not try them": Stopped(stops=False),
+        "nothing decides them": Stopped(decided=False),
+    },
+)
+def _stopped(stated: Stopped, size: str) -> Finding:
+    """If an episode ends with its first error no row of a test problem is ever tried, and an additive model knows them all the same."""
+    tally = Tally("graphs and behaviours")
+    for n, p, inside, seed in GRAPHS if size == "full" else FEW:
+        if inside:
+            continue
+        graph = staged(n, 3, p, inside, seed)
+        split, legal = problems(graph), graph.adjacency if stated.stops else None
+        source, target = split.test_pairs.T
+        for epsilon in (0.01, 0.5, 1.0):
+            tries = expected_tries(teacher(graph, epsilon), split.train_pairs, STEPS, legal)
+            tried = (tries[target, source] > 0).any()
+            decided = determined(tries > 0)[target, source].all()
+            tally.add("graphs and behaviours", (tried, decided) == (stated.tried, stated.decided))
+    return tally.finding(
+        f"graphs in three stages of {'8 to 20' if size == 'full' else '8'} nodes, edges to the next stage alone, uniform exploration 0.01, 0.5 "
+        "and 1; expected tries exactly 0, or more"
+    )
+
+
 # --- statistical: how many updates it takes ------------------------------------------------------
 
 EPSILONS = (0.0, 0.02, 0.1, 0.5)
@@ -285,4 +325,4 @@ def _phase(prediction, size: str) -> Finding:
     )
 
 
-CHECKS = (_completion, _blind, _sighted, _phase)
+CHECKS = (_completion, _blind, _sighted, _stopped, _phase, *ON_TRANSFORMERS)

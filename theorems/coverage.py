@@ -38,7 +38,9 @@ def teacher(graph: PlanningGraph, epsilon: float) -> np.ndarray:
     return (1 - epsilon) * right + epsilon / graph.n
 
 
-def expected_tries(policy: np.ndarray, pairs: np.ndarray, steps: int) -> np.ndarray:
+def expected_tries(
+    policy: np.ndarray, pairs: np.ndarray, steps: int, legal: np.ndarray | None = None
+) -> np.ndarray:
     """Expected number of times that one sequence tries each entry: shape ``(n, n, n)``.
 
     Parameters
@@ -49,14 +51,16 @@ def expected_tries(policy: np.ndarray, pairs: np.ndarray, steps: int) -> np.ndar
         The prompts ``(source, target)``, one drawn uniformly for a sequence, shape ``(m, 2)``.
     steps
         Most steps of a sequence; it ends at its first arrival.
+    legal
+        Steps (current, next), shape ``(n, n)`` bool, after which a sequence goes on; all if not given.
     """
-    n = len(policy)
+    n, goes_on = len(policy), policy if legal is None else policy * legal
     at = np.zeros((n, n))  # (target, current)
     np.add.at(at, (pairs[:, 1], pairs[:, 0]), 1 / len(pairs))
     visits = np.zeros((n, n))
     for _ in range(steps):
         visits += at
-        at = (at[:, None, :] @ policy)[:, 0]
+        at = (at[:, None, :] @ goes_on)[:, 0]
         np.fill_diagonal(at, 0)
     return visits[..., None] * policy
 

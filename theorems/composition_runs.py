@@ -1,0 +1,153 @@
+"""Composition in transformers: claims on stored runs of every method on problems across stages.
+
+Each seed has a graph of its own, so that an interval is over graphs.  Margins were set on seed 0.
+
+Source: ours; the methods are those of Wang et al., arXiv 2509.22613, section 3.
+"""
+
+from __future__ import annotations
+
+from planlib.studies import (
+    STAGED_SEEDS,
+    RunConfig,
+    more_exploration,
+    other_choices,
+    staged_base,
+    who_composes,
+)
+from theorems.comparing import LAST, Gap, Point, claims_on
+
+NONE, SOME, HALF, SHUFFLED = (
+    "Q, ε = 0",
+    "Q, ε = 0.2",
+    "Q, ε = 0.5",
+    "Q, ε = 0.5, shuffled reward",
+)
+
+
+def methods(base: RunConfig) -> dict[str, RunConfig]:
+    """Every method, from the SFT model of one seed and its graph."""
+    own = staged_base(base.seed)
+    return who_composes(own) | more_exploration(own) | other_choices(own)
+
+
+_claim = claims_on(
+    "composition", methods, staged_base(0), "three stages of 30 nodes", tuple(STAGED_SEEDS)
+)
+
+
+def below(method: str, most: float, series: str = "test_accuracy", at=LAST) -> Gap:
+    """A figure ends below ``most``."""
+    return Gap(Point(method, series, at), None, most=most)
+
+
+def above(method: str, least: float, series: str = "test_accuracy") -> Gap:
+    """A figure ends above ``least``."""
+    return Gap(Point(method, series), None, least)
+
+
+def more(method: str, other: str, least: float) -> Gap:
+    """One method's test accuracy ends above another's by more than ``least``."""
+    return Gap(Point(method, "test_accuracy"), Point(other, "test_accuracy"), least)
+
+
+Q_COMPOSES = {"Q-learning with half of the steps explored as well": below(HALF, 0.05)}
+ASKED_PG, ASKED_Q = "PG, a tenth asked", "Q, ε = 0.2, a tenth asked"
+STOPS, UNSCALED, OUTCOME = "stops at the first error", "SFT logits unscaled", "outcome reward"
+
+CHECKS = (
+    _claim(
+        "sft",
+        "As many updates of SFT more plan no test problem: less than 0.05.",
+        below("more SFT", 0.05),
+        Q_COMPOSES,
+    ),
+    _claim(
+        "pg",
+        "Policy gradient plans none either: less than 0.05.",
+        below("PG", 0.05),
+        Q_COMPOSES,
+    ),
+    _claim(
+        "q",
+        "Q-learning with half of its steps explored plans more than 0.9 of them.",
+        above(HALF, 0.9),
+        {
+            "without exploration as well": above(NONE, 0.9),
+            "with a fifth explored as well": above(SOME, 0.9),
+            "with the rewards of other edges as well": above(SHUFFLED, 0.9),
+        },
+    ),
+    _claim(
+        "unexplored",
+        "Without uniform exploration it plans less than 0.05.",
+        below(NONE, 0.05),
+        Q_COMPOSES,
+    ),
+    _claim(
+        "how-much",
+        "A fifth explored is not enough in 2,000 updates: half of the steps plan more by over 0.3.",
+        more(HALF, SOME, 0.3),
+        {"a fifth plans more than none by as much": more(SOME, NONE, 0.3)},
+    ),
+    _claim(
+        "too-much",
+        "With 0.8 explored even training problems are planned less than half of the time by then.",
+        below("Q, ε = 0.8", 0.5, "train_accuracy"),
+        {"with half explored as well": below(HALF, 0.5, "train_accuracy")},
+    ),
+    _claim(
+        "place",
+        "What policy gradient plans at the prompt it does not plan a step later: less than 0.2 of second steps.",
+        below("PG", 0.2, "second"),
+        {"at the prompt as well": below("PG", 0.2, "second_at_prompt")},
+    ),
+    _claim(
+        "place-explored",
+        "Where half is explored the second step is right at both places: more than 0.9.",
+        above(HALF, 0.9, "second"),
+        {
+            "after policy gradient as well": above("PG", 0.9, "second"),
+            "with a fifth explored as well": above(SOME, 0.9, "second"),
+        },
+    ),
+    _claim(
+        "stopped-runs",
+        "If an episode ends at its first error, half explored plans less than 0.05.",
+        below(STOPS, 0.05),
+        Q_COMPOSES,
+    ),
+    _claim(
+        "stopped-place",
+        "And less than 0.2 of second steps are right a place later.",
+        below(STOPS, 0.2, "second"),
+        {
+            "at the prompt as well": below(STOPS, 0.2, "second_at_prompt"),
+            "where the episode goes on as well": below(HALF, 0.2, "second"),
+        },
+    ),
+    _claim(
+        "unscaled",
+        "From SFT logits as they are less than 0.05 of the training problems are planned in 2,000 updates.",
+        below(UNSCALED, 0.05, "train_accuracy"),
+        {"from scaled ones as well": below(HALF, 0.05, "train_accuracy")},
+    ),
+    _claim(
+        "outcome",
+        "With outcome reward less than 0.05 of the test problems are planned.",
+        below(OUTCOME, 0.05),
+        Q_COMPOSES,
+    ),
+    _claim(
+        "asked-pg",
+        "Asked a tenth of the test problems as well, policy gradient plans less than 0.05 of the others.",
+        below(ASKED_PG, 0.05),
+        {"Q-learning asked the same as well": below(ASKED_Q, 0.05)},
+    ),
+    _claim(
+        "asked-q",
+        "Asked a tenth, Q-learning with a fifth explored plans more of the others, by over 0.2.",
+        more(ASKED_Q, SOME, 0.2),
+        {"policy gradient asked the same as well": more(ASKED_PG, SOME, 0.2)},
+    ),
+)
