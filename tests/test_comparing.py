@@ -2,12 +2,14 @@
 
 import dataclasses
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 
 import theorems
 from planlib import evidence, plots, store, studies, study
+from planlib.evidence import FIXED, Check
 from theorems import comparing
 from theorems.comparing import FIRST, Gap, Point
 
@@ -113,8 +115,11 @@ def test_no_control_of_a_figure_is_implied_by_its_claim():
 
 def test_a_missing_run_is_undecided_and_named(seeds, tmp_path):
     (tmp_path / seeds[2]["up"].key / "record.json").unlink()
-    finding = comparing.judge(seeds, "", rise("up", 0.3), "small")
-    assert finding.verdict == "UNDECIDED"
+    measure = partial(comparing.judge, seeds, "")
+    gap = rise("up", 0.3)
+    check = Check("0/gap", "transformer", "A gap.", measure, gap, {"w": gap}, fixed=FIXED[0])
+    finding = check.find(gap, "small")
+    assert finding.verdict == "UNDECIDED" and finding.waits
     assert f"python -m planlib train more-sft --graph {BASE.graph} --seed 2" in finding.figure
 
 

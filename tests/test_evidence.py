@@ -241,19 +241,18 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
     def measure(there, size):
         if not there:
             command = "python -m planlib study toys --only 12ab"
-            lacking = evidence.MissingRunError(
-                "config", f"a stored run (make it: {command})", "12ab"
-            )
-            return evidence.unmade(lacking, "runs")
+            wanted = f"a stored run (make it: {command})"
+            raise evidence.MissingRunError("config", wanted, "12ab")
         return decide(there == 1, "1", "runs")
 
     def record(statement, wrong):
         claim = ("0.1/run", "transformer", "A run.", measure, statement, {"wrong": wrong})
-        return Check(*claim, fixed="before any run").run()
+        return Check(*claim, (3, 4), fixed="before any run").run()
 
     waiting = record(0, 0)
     assert (waiting.verdict, waiting.control, exit_code([waiting])) == ("UNDECIDED", "NOT RUN", 2)
     assert waiting.figure == "config: expected a stored run (make it: python -m planlib study toys)"
+    assert waiting.scope == "stored runs, seeds 3, 4, not all of them made"
     assert not waiting.counts  # and no run is named, so that it changes once
     other = evidence.unmade(InputError("at", "a run that gets there", "0.9"), "runs")
     assert other.verdict == "UNDECIDED" and not other.waits  # its runs are there

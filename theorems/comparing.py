@@ -44,6 +44,10 @@ def everything(base: RunConfig) -> dict[str, RunConfig]:
     return after_sft(base) | rewards_and_policies(base) | with_discount(base)
 
 
+class NeverReachedError(InputError):
+    """A run whose curve stays below the level at which a claim looks."""
+
+
 @dataclass(frozen=True)
 class Reached:
     """The first evaluation at which ``series`` is at least ``level``."""
@@ -80,7 +84,7 @@ class Point:
             curve = np.array(history[at.series])
             if curve.max() < at.level:
                 what = f"a run that reaches {at.series} {at.level:g}"
-                raise InputError("at", what, f"{curve.max():.3f} in {config.key}")
+                raise NeverReachedError("at", what, f"{curve.max():.3f} in {config.key}")
             first = int(np.argmax(curve >= at.level))
             at = (first, first + 1)
         means = [float(np.mean(history[name][slice(*at)])) for name in names]
@@ -161,7 +165,7 @@ def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> 
     """
     try:
         values = [gap.of(methods) for methods in seeds]
-    except InputError as error:
+    except NeverReachedError as error:
         return unmade(error, what)
     found = estimate(values, least=gap.least, most=gap.most)
     return decide(

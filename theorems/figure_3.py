@@ -17,8 +17,7 @@ from functools import partial
 import torch
 
 from planlib import metrics
-from planlib.evidence import Check, Finding, claims, decide, unmade
-from planlib.graph import InputError
+from planlib.evidence import Check, Finding, claims, decide
 from planlib.intervals import estimate
 from planlib.studies import (
     ACYCLIC,
@@ -155,14 +154,11 @@ def _dominated(seeds: tuple[int, ...], claim: Cooled, size: str) -> Finding:
     low, high = claim.greedy
     if claim.greedy != (0.0, 1.0):
         what += f", of them those whose SFT model is in [{low:g}, {high:g}] by greedy decoding"
-    try:
-        bases = [replace(claim.base, seed=seed) for seed in seeds]
-        chosen = [base for base in bases if low <= greedy_start(base) <= high]
-        # What is missing is said before anything is sampled.
-        at = [ends(claim, base) for base in chosen]
-        leads = [lead(claim, *each) for each in zip(chosen, at, strict=True)]
-    except InputError as error:
-        return unmade(error, what)
+    bases = [replace(claim.base, seed=seed) for seed in seeds]
+    chosen = [base for base in bases if low <= greedy_start(base) <= high]
+    # What is missing is said before anything is sampled.
+    at = [ends(claim, base) for base in chosen]
+    leads = [lead(claim, *each) for each in zip(chosen, at, strict=True)]
     if len(leads) < 2:
         return decide(None, f"{len(leads)} such seeds", what)
     found = estimate(leads, least=0.0)

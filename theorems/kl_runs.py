@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from planlib.evidence import Finding, claims, decide, unmade
-from planlib.graph import InputError
+from planlib.evidence import Finding, claims, decide
 from planlib.intervals import estimate
 from planlib.studies import ACYCLIC, after_sft
 from theorems import first_steps
@@ -113,13 +112,10 @@ def leans(of: str, size: str) -> Finding:
         "stored runs at lambda = 0.1 of 600 updates, plain and quiet; covariance, in a row, of the logs of the model's and of the "
         f"equation's steps over the base's, 200 prompts a run; margin: less than {TILT_SHARE} of what the equation's own would be"
     )
-    try:
-        for quiet in (False, True):
-            mine = [c for c in runs if (c.pg.schedule == "cosine") == quiet]
-            values = [(first_steps.tilt(c, of), first_steps.tilt(c, "asked")) for c in mine]
-            found.append(estimate([x - TILT_SHARE * asked for x, asked in values], most=0))
-            x, asked = np.mean(values, axis=0)
-            shown.append(f"{'quiet' if quiet else 'plain'} {x:.3f} of {asked:.3f} nats^2")
-    except InputError as error:
-        return unmade(error, scope)
+    for quiet in (False, True):
+        mine = [c for c in runs if (c.pg.schedule == "cosine") == quiet]
+        values = [(first_steps.tilt(c, of), first_steps.tilt(c, "asked")) for c in mine]
+        found.append(estimate([x - TILT_SHARE * asked for x, asked in values], most=0))
+        x, asked = np.mean(values, axis=0)
+        shown.append(f"{'quiet' if quiet else 'plain'} {x:.3f} of {asked:.3f} nats^2")
     return decide(True, "; ".join(shown), scope, *found)

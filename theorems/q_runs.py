@@ -6,12 +6,8 @@ read-out temperature: entry 0 is the SFT model, logits unscaled, the last one th
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from planlib.evidence import Finding, unmade
-from planlib.graph import InputError
 from planlib.intervals import Estimate
 from planlib.studies import ACYCLIC, FRESH, SEEDS, rewards_and_policies
 from planlib.study import READ_OUT, load_record
@@ -56,19 +52,6 @@ class Runs:
             f"outside the hypotheses; stored runs of seeds {self.seeds[0]} to {self.seeds[-1]} of split, data, parameters and samples; "
             f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
         )
-
-
-def where_stored(measure: Callable[..., Finding]) -> Callable[..., Finding]:
-    """Make a measure undecided, with the command that makes it, where a run is missing."""
-
-    @functools.wraps(measure)
-    def decided(*arguments) -> Finding:
-        try:
-            return measure(*arguments)
-        except InputError as missing:
-            return unmade(missing, "outside the hypotheses; runs that are not all stored")
-
-    return decided
 
 
 def words(e: Estimate, digits: int = 2) -> str:

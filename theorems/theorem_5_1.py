@@ -35,7 +35,7 @@ from planlib.train import QLearningConfig
 from theorems import q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
-from theorems.q_runs import Runs, where_stored, words
+from theorems.q_runs import Runs, words
 from theorems.readings import Reading
 from theorems.small_graphs import as_float
 from theorems.solving import holds, rational
@@ -307,7 +307,6 @@ def _levels(tables: Tables, size: str) -> Finding:
 # --- transformer -------------------------------------------------------------------------------
 
 
-@where_stored
 def _merged(runs: Runs, size: str) -> Finding:
     levels = runs.levels()
     apart = [max(seed) - min(seed) for seed in zip(*levels.values(), strict=True)]

@@ -38,7 +38,7 @@ from planlib.train import QLearningConfig
 from theorems import q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
-from theorems.q_runs import Runs, where_stored, words
+from theorems.q_runs import Runs, words
 from theorems.readings import Reading
 from theorems.small_graphs import digraph_classes, digraphs, is_acyclic
 from theorems.solving import adjacency_of, holds, rational
@@ -428,7 +428,6 @@ class Planning:
     accuracy: float = 0.98
 
 
-@where_stored
 def _levels(planning: Planning, size: str) -> Finding:
     runs = planning.runs
     accuracy = estimate(runs.read("test_accuracy"), least=planning.accuracy)
@@ -464,7 +463,6 @@ def _planning(name: str, method: str, seeds: tuple, title: str, successor: str =
     return claim(name, "transformer", statement, wrong, **how)(_levels)
 
 
-@where_stored
 def _more(runs: Runs, size: str) -> Finding:
     accuracy, distinct = (
         np.array([runs.read(name, 0), runs.read(name)])

@@ -33,7 +33,7 @@ import z3
 from flint import fmpq, fmpq_mat, fmpq_poly, fmpz_mat
 
 from planlib import exact, metrics
-from planlib.evidence import Finding, Tally, claims, decide, inapplicable, unmade
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import InputError, erdos_renyi
 from planlib.intervals import estimate
 from planlib.models import LinearTransformer
@@ -559,10 +559,7 @@ def _transformer(configs: tuple[RunConfig, ...], size: str) -> Finding:
         "outside the hypotheses; fresh seeds on the 100-node graph, logits at the prompt of every problem; least-squares matrices, each column split at its middle "
         f"if its range is above a half; F1 of edges and of reachable pairs, margin {READ} for both"
     )
-    try:
-        found = [read_out(config)[1:] for config in configs]
-    except InputError as error:
-        return unmade(error, scope)
+    found = [read_out(config)[1:] for config in configs]
     names, words, parts = ("edges", "reachable pairs"), [], []
     for name, scores in zip(names, zip(*found, strict=True), strict=True):
         if len(scores) == 1:  # of a control there may be one run alone
