@@ -212,14 +212,14 @@ def tricks() -> None:
     print(f"{size}\n{'trick':44} {'job':10} {'with /s':>9} {'without /s':>10} {'gain':>6}")
     for name, job, where, attribute, off in (
         ("one prediction a distinct prefix", "SFT", losses, "path_log_probs", every_prefix),
-        ("first layer once a (token, place)", "SFT", models.Transformer, "_embed", every_token),
+        ("first layer once a (token, place)", "SFT", models.Transformer, "embed", every_token),
         ("micro-batches of similar length", "SFT", train, "MICRO_BATCH", 10**9),
         ("no loss on the prompt", "SFT", task, "path_steps", loss_on_prompt),
         (
             "first layer once a (token, place)",
             "sampling",
             models.Transformer,
-            "_embed",
+            "embed",
             every_token,
         ),
         ("inverse CDF instead of multinomial", "sampling", rollout, "draw", by_multinomial),

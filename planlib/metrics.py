@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from planlib.graph import InputError, PlanningGraph, plain_number
 from planlib.models import TabularModel, Transformer
@@ -307,7 +308,8 @@ def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
 def attention(model: Transformer, tokens: Tensor) -> list[Tensor]:
     """Attention weights of each layer, ``(B, heads, L, L)``: from each position to those before it."""
     length = tokens.shape[1]
-    x = model.token(tokens) + model.position.weight[:length]  # (B, L, d)
+    rows, index = model.embed(tokens, 0)
+    x = F.embedding(index, rows)  # (B, L, d)
     future = torch.full((length, length), -torch.inf, dtype=x.dtype).triu(1)
     found = []
     for block in model.blocks:

@@ -91,6 +91,9 @@ class LinearTransformer(_TargetCurrentModel):
         return self.wm[nodes] + self.wv[targets]
 
 
+POSITIONS = ("learned", "none")
+
+
 @dataclass(frozen=True)
 class TransformerConfig:
     """Size of a transformer.
@@ -103,6 +106,8 @@ class TransformerConfig:
         One layer, one head and 120 in the paper; ``heads`` divides ``width``.
     max_length
         Longest sequence, in tokens: the number of learned positions.
+    positions
+        ``learned``, as in the paper, or ``none``: a token is then the same wherever it stands.
     """
 
     n: int
@@ -110,9 +115,12 @@ class TransformerConfig:
     heads: int = 1
     width: int = 120
     max_length: int = 48
+    positions: str = "learned"
 
     def __post_init__(self):
         plain_fields(self)
+        if self.positions not in POSITIONS:
+            raise InputError("positions", f"one of {POSITIONS}", repr(self.positions))
         for name, least in (("n", 2), ("layers", 1), ("heads", 1), ("width", 1), ("max_length", 4)):
             if getattr(self, name) < least:
                 raise InputError(name, f"at least {least}", getattr(self, name))
@@ -153,7 +161,7 @@ class _Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Decoder-only transformer with learned positions.
+    """Decoder-only transformer, with learned positions or with none.
 
     A node is one token; the input knows padding as well, the output does not.
 
@@ -168,7 +176,8 @@ class Transformer(nn.Module):
         self.config = config
         self.n = config.n
         self.token = nn.Embedding(config.n + 2, config.width)
-        self.position = nn.Embedding(config.max_length, config.width)
+        if config.positions == "learned":
+            self.position = nn.Embedding(config.max_length, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.n + 1, bias=False)
@@ -187,13 +196,15 @@ class Transformer(nn.Module):
         """
         return self._read(tokens, where, [])
 
-    def _embed(self, tokens: Tensor, at: int) -> tuple[Tensor, Tensor]:
+    def embed(self, tokens: Tensor, at: int) -> tuple[Tensor, Tensor]:
         """Return rows ``(N, d)`` and the index ``(B, L)`` of each token's row among them.
 
         The rows are every token at every place when that is fewer than the
         batch has tokens: the first layer then projects each only once.
         """
         b, length = tokens.shape
+        if self.config.positions == "none":
+            return self.token.weight, tokens
         places = self.position.weight[at : at + length]  # (L, d)
         if len(self.token.weight) < b:
             rows = (places[:, None] + self.token.weight).flatten(0, 1)  # (L*(n+2), d)
@@ -204,7 +215,7 @@ class Transformer(nn.Module):
     def _read(self, tokens: Tensor, where: Tensor | None, cache: list, at: int = 0) -> Tensor:
         length = tokens.shape[1]
         self._check_length(at + length)
-        rows, index = self._embed(tokens, at)  # (N, d), (B, L)
+        rows, index = self.embed(tokens, at)  # (N, d), (B, L)
         future = torch.full((length, at + length), -torch.inf, dtype=rows.dtype).triu(at + 1)
         for layer, block in enumerate(self.blocks):
             q, k, v = (F.embedding(index, part) for part in block.project(rows))  # (B, L, d)

@@ -68,8 +68,8 @@ class RunConfig:
         Share of the non-edge pairs that are training pairs; about 20% in the paper.
     paths_per_pair
         Random paths a training pair; 10 in the paper.
-    layers, heads, width, max_length
-        Size of the transformer, see :class:`planlib.models.TransformerConfig`.
+    layers, heads, width, max_length, positions
+        Size and kind of the transformer, see :class:`planlib.models.TransformerConfig`.
     sft
         Trainer settings (our choice, see there).
     seed
@@ -107,6 +107,7 @@ class RunConfig:
     test_pairs: str | None = None
     within: int | None = None
     asked: float = 0.0
+    positions: str = "learned"
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -115,7 +116,7 @@ class RunConfig:
             raise InputError("train_fraction", "a number in [0, 1]", self.train_fraction)
         if self.paths_per_pair < 0:
             raise InputError("paths_per_pair", "at least 0", self.paths_per_pair)
-        TransformerConfig(2, self.layers, self.heads, self.width, self.max_length)  # or refused
+        self.transformer(2)  # or refused
         if self.off_policy is False:  # on-policy has one spelling, too
             object.__setattr__(self, "off_policy", None)
         stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
@@ -134,6 +135,11 @@ class RunConfig:
                 raise InputError(name, "the default beside given paths, which decide it", value)
         if self.off_policy and not self.q:
             raise InputError("off_policy", "Q-learning as the second stage", "none")
+
+    def transformer(self, n: int) -> TransformerConfig:
+        """The transformer of the run, on a graph of ``n`` nodes."""
+        size = (self.layers, self.heads, self.width, self.max_length)
+        return TransformerConfig(n, *size, self.positions)
 
     @property
     def base(self) -> RunConfig:
@@ -323,6 +329,15 @@ def other_choices(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def without_positions(base: RunConfig) -> dict[str, RunConfig]:
+    """A transformer to which a token is the same wherever it stands."""
+    plain = replace(base, positions="none")
+    methods, choices = who_composes(plain), other_choices(plain)
+    found = {name: methods[name] for name in ("PG", "Q, ε = 0", "Q, ε = 0.2", "Q, ε = 0.5")}
+    found["stops at the first error"] = choices["stops at the first error"]
+    return {f"{name}, no positions": config for name, config in found.items()}
+
+
 KL_WEIGHTS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # lambda in figures 2a to 2d
 # Updates of figure 2 (our choice): until hardly more than a favourite path is left.
 FIGURE_2 = {"steps": 1600, "evaluate_every": 100}
@@ -495,6 +510,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
             ("composition", who_composes),
             ("composition-phase", more_exploration),
             ("composition-choices", other_choices),
+            ("composition-positions", without_positions),
         )
     },
     "layers": tuple(

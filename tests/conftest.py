@@ -33,6 +33,7 @@ def random_models(n, seed=0):
         LinearTransformer(n),
         Transformer(TransformerConfig(n, width=16, max_length=16), generator),
         Transformer(TransformerConfig(n, layers=2, heads=4, width=16, max_length=16), generator),
+        Transformer(TransformerConfig(n, width=16, max_length=16, positions="none"), generator),
     ]
     for model in models:
         with torch.no_grad():

@@ -126,6 +126,7 @@ def other(value):
         others = {
             "adam": "sgd",
             "constant": "cosine",
+            "learned": "none",
             "cosine": "constant",
             "none": "mean",
             "process": "outcome",

@@ -22,7 +22,9 @@ def plain_transformer(model, tokens):
     """The same network once more, position by position, without tables, packing or cache."""
     out = []
     for row in tokens:
-        x = model.token.weight[row] + model.position.weight[: len(row)]
+        x = model.token.weight[row]
+        if model.config.positions == "learned":
+            x = x + model.position.weight[: len(row)]
         for block in model.blocks:
             h = block.norm_attention(x)
             q, k, v = block.query(h), block.key(h), block.value(h)
@@ -41,8 +43,10 @@ def plain_transformer(model, tokens):
 
 @pytest.mark.parametrize("batch", [4, 40])  # fewer and more rows than tokens of the vocabulary
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2)])
-def test_fast_transformer_is_the_plain_one(batch, layers, heads, generator):
-    config = TransformerConfig(10, layers=layers, heads=heads, width=8, max_length=12)
+@pytest.mark.parametrize("positions", ["learned", "none"])
+def test_fast_transformer_is_the_plain_one(batch, layers, heads, positions, generator):
+    size = {"layers": layers, "heads": heads, "width": 8, "max_length": 12}
+    config = TransformerConfig(10, positions=positions, **size)
     model = Transformer(config, generator).double()
     tokens = torch.randint(12, (batch, 7), generator=generator)
     expected = plain_transformer(model, tokens)
@@ -51,7 +55,16 @@ def test_fast_transformer_is_the_plain_one(batch, layers, heads, generator):
     assert torch.allclose(model(tokens, where), expected[where], atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", range(4))
+def test_without_positions_the_order_of_what_came_before_is_lost(generator):
+    tokens = torch.tensor([[1, 2, 1, 3, 4]])
+    moved = torch.tensor([[3, 1, 2, 1, 4]])
+    for positions, same in (("none", True), ("learned", False)):
+        config = TransformerConfig(6, width=8, max_length=8, positions=positions)
+        model = Transformer(config, generator).double()
+        assert torch.allclose(model(tokens)[:, -1], model(moved)[:, -1], atol=1e-12) == same
+
+
+@pytest.mark.parametrize("kind", range(5))
 def test_cache_gives_what_the_whole_prefix_gives(kind, generator):
     model = random_models(6)[kind].double()
     tokens = torch.randint(6, (30, 8), generator=generator)
@@ -66,7 +79,7 @@ def test_cache_gives_what_the_whole_prefix_gives(kind, generator):
         logits, cache = model.step(tokens[:, at], cache)
 
 
-@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("kind", range(5))
 def test_log_probs_once_a_prefix_are_the_plain_ones(kind, ten, generator):
     model = random_models(10)[kind].double()
     split = task.split_pairs(ten, 0.3, 0)
@@ -114,7 +127,7 @@ def test_draw_follows_the_softmax_and_never_takes_probability_zero(generator):
     assert (counts - expected).abs().max() < 0.01
 
 
-@pytest.mark.parametrize("kind", range(4))
+@pytest.mark.parametrize("kind", range(5))
 def test_sampling_matches_exact_path_probabilities(kind, triangle, generator):
     from planlib import exact
 
@@ -169,7 +182,15 @@ def test_bad_sampling(option, value, generator):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("n", 1), ("layers", 0), ("heads", 7), ("heads", 0), ("width", 0), ("max_length", 3)],
+    [
+        ("n", 1),
+        ("layers", 0),
+        ("heads", 7),
+        ("heads", 0),
+        ("width", 0),
+        ("max_length", 3),
+        ("positions", "some"),
+    ],
 )
 def test_bad_sizes(field, value):
     with pytest.raises(InputError, match=field):
