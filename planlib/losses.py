@@ -1,11 +1,12 @@
-"""The three losses as pure functions of what a model said and what happened.
+"""The losses as pure functions of what a model said and what happened.
 
-Each returns one loss a sequence, shape ``(B,)``; the trainer picks the divisor.
-Log-probabilities and action values come with shape ``(B, S)``, ``S = L - 1``
+Each returns one loss a sequence, shape ``(B,)``, or one a step, shape ``(B, S)``; the trainer
+picks the divisor.  Log-probabilities and action values come with shape ``(B, S)``, ``S = L - 1``
 steps, and are zero off the path, so the prompt and the padding carry no loss.
 
 Source: Wang et al., arXiv 2509.22613, section 3, the losses of SFT, policy
-gradient and Q-learning.
+gradient and Q-learning; GRPO: Shao et al., arXiv 2402.03300; without the deviation and the
+length: Liu et al., arXiv 2503.20783; PPO: Schulman et al., arXiv 1707.06347.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from torch.nn import functional as F
 from planlib.graph import InputError
 
 BASELINES = ("none", "mean", "leave_one_out")
+DEVIATIONS = ("population", "sample", "none")
+AVERAGES = ("sequence", "token", "sum")
+KL_ESTIMATORS = ("k1", "k2", "k3")
 
 
 def path_log_probs(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
@@ -91,6 +95,111 @@ def advantages(returns: Tensor, baseline: str = "none") -> Tensor:
         return torch.zeros_like(returns)
     centred = returns - returns.mean()
     return centred if baseline == "mean" else centred * len(returns) / max(len(returns) - 1, 1)
+
+
+def group_advantages(
+    returns: Tensor, group: int, deviation: str = "population", stabiliser: float = 0.0
+) -> Tensor:
+    r"""GRPO: returns less the mean of their group, over the group's standard deviation, shape ``(B,)``.
+
+    Parameters
+    ----------
+    returns
+        Shape ``(B,)``; the ``group`` samples of one problem stand together.
+    group
+        Samples a problem, at least 2.
+    deviation
+        ``population`` divides by ``sqrt(mean square)``, ``sample`` by that with ``group - 1`` in
+        the denominator, ``none`` by nothing, as "Dr. GRPO" does.
+    stabiliser
+        Added to the deviation.  A group whose returns are all equal has advantage 0 without it.
+
+    Raises
+    ------
+    InputError
+        If the group is too small or does not divide the batch, or the deviation is none of these.
+    """
+    if group < 2:
+        raise InputError("group", "at least 2 samples a problem, to compare them", group)
+    if len(returns) % group:
+        raise InputError("group", f"a divisor of the batch of {len(returns)}", group)
+    if deviation not in DEVIATIONS:
+        raise InputError("deviation", f"one of {DEVIATIONS}", repr(deviation))
+    if not returns.is_floating_point():
+        returns = returns.double()
+    rows = returns.view(-1, group)  # (B / group, group)
+    centred = rows - rows.mean(1, keepdim=True)
+    alike = (rows == rows[:, :1]).all(1, keepdim=True)  # a rounded mean would leave a rest
+    if deviation == "none":
+        return centred.masked_fill(alike, 0.0).view(-1)
+    spread = rows.std(1, keepdim=True, correction=int(deviation == "sample")) + stabiliser
+    return (centred / spread.masked_fill(alike, 1.0)).masked_fill(alike, 0.0).view(-1)
+
+
+def clipped(
+    log_probs: Tensor, old_log_probs: Tensor, weights: Tensor, low: float, high: float
+) -> Tensor:
+    r"""PPO's clipped objective, negated, a step: shape ``(B, S)``.
+
+    ``-min(rho A, clip(rho, 1 - low, 1 + high) A)`` with ``rho = u / u_old``.  Where the two
+    policies agree its gradient is that of ``-A log u``.  Off the path the ratio is 1: mask it.
+
+    Parameters
+    ----------
+    log_probs, old_log_probs
+        Shape ``(B, S)``; the old ones carry no gradient.
+    weights
+        Advantages ``A``, shape ``(B,)``.
+    low, high
+        How far the ratio counts below and above 1.
+    """
+    ratio = (log_probs - old_log_probs.detach()).exp()  # (B, S)
+    weights = weights[:, None].to(log_probs)
+    return -torch.minimum(ratio * weights, ratio.clamp(1 - low, 1 + high) * weights)
+
+
+def kl_penalty(log_probs: Tensor, base_log_probs: Tensor, estimator: str = "k3") -> Tensor:
+    r"""Estimate ``KL(u || base)`` of a step from the token that was drawn, shape ``(B, S)``.
+
+    With ``d = log(base / u)``: ``k1 = -d``, ``k2 = d^2 / 2``, ``k3 = exp(d) - 1 - d``.  The first
+    and the third have the mean ``KL``; the gradient of that mean is the mean of the gradient of
+    the second alone, since the draw depends on the policy as well.
+
+    Raises
+    ------
+    InputError
+        If the estimator is none of these.
+    """
+    if estimator not in KL_ESTIMATORS:
+        raise InputError("kl_estimator", f"one of {KL_ESTIMATORS}", repr(estimator))
+    d = base_log_probs.detach() - log_probs  # (B, S)
+    if estimator == "k1":
+        return -d
+    return d.square() / 2 if estimator == "k2" else d.expm1() - d
+
+
+def averaged(per_step: Tensor, steps: Tensor, average: str = "sequence") -> Tensor:
+    r"""One loss a sequence, shape ``(B,)``, whose mean is the batch's objective.
+
+    Parameters
+    ----------
+    per_step, steps
+        Shape ``(B, S)``: a loss a step, and which of them count.
+    average
+        ``sequence`` divides by each sequence's own length (GRPO), ``token`` by the mean length of
+        the batch (all steps alike), ``sum`` by nothing (REINFORCE, "Dr. GRPO").
+
+    Raises
+    ------
+    InputError
+        If the average is none of these.
+    """
+    if average not in AVERAGES:
+        raise InputError("average", f"one of {AVERAGES}", repr(average))
+    total, lengths = (per_step * steps).sum(1), steps.sum(1)
+    if average == "sequence":
+        return total / lengths.clamp(min=1)
+    return total if average == "sum" else total / lengths.double().mean().clamp(min=1).to(total)
 
 
 def policy_gradient(

@@ -1,55 +1,43 @@
-"""Three trainers as plain loops: supervised fine-tuning, policy gradient, Q-learning.
+"""The trainers as plain loops: supervised fine-tuning, Q-learning, and policies that are sampled.
+
+Of the last kind are policy gradient (REINFORCE), GRPO, PPO and filtered SFT, which share one loop.
 
 Each takes a frozen configuration and an explicit generator, changes the model in
 place and returns its history.  With ``checkpoint`` set, a run that was
 interrupted goes on where its last checkpoint stands, to the bit on the same
 machine with the same number of threads.
 
-Source: Wang et al., arXiv 2509.22613, section 3.  Where the paper leaves a
-setting open, its field says "our choice".
-
-A checkpoint names all that its run depends on: trainer and configuration, model, data or
-graph and pairs, the parameters and the generator that the run began from, and the behaviour
-model.  Another one is refused.  Only ``evaluate`` is taken on trust.
+Source: Wang et al., arXiv 2509.22613, section 3; the others as :mod:`planlib.losses` has them.
+Where the paper leaves a setting open, its field says "our choice".
 """
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
-import math
-import os
-import weakref
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from planlib import losses, task
+from planlib.checkpoints import (  # noqa: F401 - who trains finds the whole room here
+    CheckpointError,
+    DivergedError,
+    Evaluate,
+    History,
+    TrainingRun,
+    digest,
+    load_model,
+    save_model,
+)
 from planlib.graph import InputError, PlanningGraph, plain_fields
-from planlib.models import build_model, model_spec
 from planlib.rollout import sample
 
-History = dict[str, list[float]]
-Evaluate = Callable[[nn.Module], dict[str, float]]
 REWARDS = ("process", "outcome", "shuffled")
 MICRO_BATCH = 1024  # sequences in one backward pass, of similar length; the sum is the batch's
-
-
-class CheckpointError(InputError):
-    """A checkpoint that is truncated, of another shape, or of another run."""
-
-
-class DivergedError(ArithmeticError):
-    """A run whose loss is no finite number any more; no later checkpoint is written."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +121,147 @@ class PolicyGradientConfig(_Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.kl_weight < 0:
-            raise InputError("kl_weight", "a number >= 0", self.kl_weight)
+        _check_not_negative(self, "kl_weight")
         if self.baseline not in losses.BASELINES:
             raise InputError("baseline", f"one of {losses.BASELINES}", repr(self.baseline))
         _check_max_length(self)
+
+
+@dataclass(frozen=True)
+class _ClippedConfig(_Config):
+    """What GRPO and PPO share: several inner steps on one batch, clipped.
+
+    Attributes
+    ----------
+    inner_steps
+        Optimizer steps on each batch; with 1 the ratio is 1 and nothing is clipped.
+    clip_low, clip_high
+        How far the ratio to the policy that drew the batch counts below and above 1.
+    average
+        ``sequence``, ``token`` or ``sum``: see :func:`planlib.losses.averaged`.
+    count_end
+        Whether the step to the end token is one of the steps.
+    kl_weight, kl_estimator
+        Weight of the penalty to the base model and its estimator, see
+        :func:`planlib.losses.kl_penalty`; the gradient goes through it.
+    max_length
+        Longest sequence that is generated, in tokens.
+    """
+
+    batch_size: int = 512
+    learning_rate: float = 3e-4
+    inner_steps: int = 1
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    average: str = "sequence"
+    count_end: bool = True
+    kl_weight: float = 0.0
+    kl_estimator: str = "k3"
+    max_length: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.inner_steps < 1:
+            raise InputError("inner_steps", "at least 1", self.inner_steps)
+        _check_not_negative(self, "clip_low", "clip_high", "kl_weight")
+        if self.clip_low >= 1:
+            raise InputError("clip_low", "a number in [0, 1)", self.clip_low)
+        for name, known in (
+            ("average", losses.AVERAGES),
+            ("kl_estimator", losses.KL_ESTIMATORS),
+        ):
+            if getattr(self, name) not in known:
+                raise InputError(name, f"one of {known}", repr(getattr(self, name)))
+        _check_max_length(self)
+
+
+@dataclass(frozen=True)
+class GRPOConfig(_ClippedConfig):
+    """GRPO: returns compared within groups of samples of one problem.
+
+    Attributes
+    ----------
+    group
+        Samples a problem; a batch holds ``batch_size / group`` problems.
+    deviation, stabiliser
+        What divides a return less the group's mean: see
+        :func:`planlib.losses.group_advantages`.  ``none`` with ``average="sum"`` is "Dr. GRPO".
+    """
+
+    group: int = 8
+    deviation: str = "population"
+    stabiliser: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.group < 2:
+            raise InputError("group", "at least 2 samples a problem", self.group)
+        if self.batch_size % self.group:
+            wanted = f"a divisor of the batch of {self.batch_size}: whole groups"
+            raise InputError("group", wanted, self.group)
+        if self.deviation not in losses.DEVIATIONS:
+            raise InputError("deviation", f"one of {losses.DEVIATIONS}", repr(self.deviation))
+        _check_not_negative(self, "stabiliser")
+
+
+@dataclass(frozen=True)
+class PPOConfig(_ClippedConfig):
+    """PPO's clipped objective without a critic: returns less a baseline of the batch.
+
+    Attributes
+    ----------
+    baseline
+        ``none``, ``mean`` or ``leave_one_out``: see :func:`planlib.losses.advantages`.
+    """
+
+    inner_steps: int = 4
+    average: str = "sum"
+    baseline: str = "mean"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.baseline not in losses.BASELINES:
+            raise InputError("baseline", f"one of {losses.BASELINES}", repr(self.baseline))
+
+
+@dataclass(frozen=True)
+class FilteredSFTConfig(_Config):
+    """Filtered SFT (rejection sampling): SFT on those of its own samples that are correct.
+
+    Attributes
+    ----------
+    inner_steps
+        Optimizer steps on each batch (a generation); many train it to convergence.
+    negative_weight
+        What a wrong sample counts, with the sign turned, where a correct one counts 1; the mean
+        is over those that count.  0 keeps the correct ones alone.
+    average
+        ``sequence``, ``token`` or ``sum``: see :func:`planlib.losses.averaged`.
+    max_length
+        Longest sequence that is generated, in tokens.
+    """
+
+    batch_size: int = 512
+    learning_rate: float = 3e-4
+    inner_steps: int = 1
+    negative_weight: float = 0.0
+    average: str = "sum"
+    max_length: int = 32
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.inner_steps < 1:
+            raise InputError("inner_steps", "at least 1", self.inner_steps)
+        _check_not_negative(self, "negative_weight")
+        if self.average not in losses.AVERAGES:
+            raise InputError("average", f"one of {losses.AVERAGES}", repr(self.average))
+        _check_max_length(self)
+
+
+def _check_not_negative(config: _Config, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 0:
+            raise InputError(name, "a number >= 0", getattr(config, name))
 
 
 def _check_max_length(config: _Config) -> None:
@@ -238,7 +362,7 @@ def train_sft(
     lengths = (data != task.pad_token(model.n)).sum(1)
     _check_model_holds(model, int(lengths.max()))
     inputs = {"data": data[:, : lengths.max()]}
-    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
+    run = TrainingRun(model, config, generator, evaluate, checkpoint, progress, inputs)
     for _ in run:
         if config.batch_size >= len(data):
             rows = lengths.argsort(stable=True)
@@ -289,29 +413,128 @@ def train_policy_gradient(
     DivergedError
         If the loss is no finite number any more.
     """
+
+    def loss_of(batch: _Batch) -> Tensor:
+        returns = config.reward * batch.correct.to(batch.log_probs) + config.penalty  # (B,)
+        weights = losses.advantages(returns, config.baseline)  # (B,)
+        base, weight = batch.base_log_probs, config.kl_weight
+        return losses.policy_gradient(batch.log_probs, weights, base, weight).mean()
+
+    return _train_policy(
+        model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress
+    )
+
+
+def train_grpo(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    config: GRPOConfig | PPOConfig,
+    generator: torch.Generator,
+    *,
+    evaluate: Evaluate | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """GRPO, or PPO without a critic, on problems drawn from ``pairs``; reward 1 for a correct sequence.
+
+    Returns and raises as :func:`train_policy_gradient`; ``loss`` is that of the last inner step.
+    """
+
+    def loss_of(batch: _Batch) -> Tensor:
+        returns = batch.correct.to(batch.log_probs)  # (B,)
+        if isinstance(config, GRPOConfig):
+            how = (config.group, config.deviation, config.stabiliser)
+            weights = losses.group_advantages(returns, *how)
+        else:
+            weights = losses.advantages(returns, config.baseline)
+        steps = batch.steps if config.count_end else batch.steps & ~batch.ends
+        clip = (config.clip_low, config.clip_high)
+        step_losses = losses.clipped(batch.log_probs, batch.old_log_probs, weights, *clip)  # (B, S)
+        if config.kl_weight:
+            far = losses.kl_penalty(batch.log_probs, batch.base_log_probs, config.kl_estimator)
+            step_losses = step_losses + config.kl_weight * far
+        return losses.averaged(step_losses, steps, config.average).mean()
+
+    return _train_policy(
+        model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress
+    )
+
+
+def train_filtered_sft(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    config: FilteredSFTConfig,
+    generator: torch.Generator,
+    *,
+    evaluate: Evaluate | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """SFT on the correct ones among the model's own samples of problems drawn from ``pairs``.
+
+    A batch in which no sample counts changes nothing by itself (Adam's moments still move).
+    Returns and raises as :func:`train_policy_gradient`; ``loss`` is that of the last inner step.
+    """
+
+    def loss_of(batch: _Batch) -> Tensor:
+        correct = batch.correct.to(batch.log_probs)  # (B,)
+        weights = correct - config.negative_weight * (1 - correct)
+        counted = (weights != 0).sum().clamp(min=1)
+        each = losses.averaged(-batch.log_probs, batch.steps, config.average)  # (B,)
+        return (weights * each).sum() / counted
+
+    return _train_policy(
+        model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress
+    )
+
+
+@dataclass
+class _Batch:
+    """Sequences that the policy wrote, and what it says of them now: shapes ``(B,)`` and ``(B, S)``."""
+
+    correct: Tensor  # (B,) bool
+    steps: Tensor  # (B, S) bool, those of the path
+    ends: Tensor  # (B, S) bool, those to the end token
+    base_log_probs: Tensor | None = None  # (B, S), where there is a KL penalty
+    old_log_probs: Tensor | None = None  # (B, S), when the batch was drawn
+    log_probs: Tensor | None = None  # (B, S), with gradient
+
+
+def _train_policy(
+    model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress
+) -> History:
+    """The loop of all trainers that sample the policy itself; ``loss_of`` is what differs."""
     problems = _check_generation(graph, pairs, config.max_length, model)
     base = copy.deepcopy(model).requires_grad_(False)
     inputs = {"graph": graph, "pairs": problems}
-    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
-    if config.kl_weight:  # of a run that goes on, the model given may have moved
+    run = TrainingRun(model, config, generator, evaluate, checkpoint, progress, inputs)
+    penalised = getattr(config, "kl_weight", 0)
+    if penalised:  # of a run that goes on, the model given may have moved
         run.keep("base", base)
     known = set(run.extra.get("known", torch.empty(0)).tolist())
+    group, inner = getattr(config, "group", 1), getattr(config, "inner_steps", 1)
     for _ in run:
-        chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
-        tokens = sample(model, problems[chosen], generator, max_length=config.max_length)
+        size = config.batch_size // group
+        chosen = torch.randint(len(problems), (size,), generator=generator)
+        how = {"samples": group, "max_length": config.max_length}
+        tokens = sample(model, problems[chosen], generator, **how)
         correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
-        earned = correct.to(next(model.parameters()).dtype)
-        returns = config.reward * earned + config.penalty  # (B,)
         steps = torch.as_tensor(task.path_steps(tokens, graph.n))
-        run.optimizer.zero_grad()
-        log_probs = losses.path_log_probs(model, tokens, steps)
-        base_log_probs = None
-        if config.kl_weight:
+        batch = _Batch(correct, steps, tokens[:, 1:] == task.end_token(graph.n))
+        if penalised:
             with torch.no_grad():
-                base_log_probs = losses.path_log_probs(base, tokens, steps)
-        weights = losses.advantages(returns, config.baseline)  # (B,)
-        loss = losses.policy_gradient(log_probs, weights, base_log_probs, config.kl_weight).mean()
-        loss.backward()
+                batch.base_log_probs = losses.path_log_probs(base, tokens, steps)
+        for k in range(inner):
+            run.optimizer.zero_grad()
+            batch.log_probs = losses.path_log_probs(model, tokens, steps)
+            if k == 0:
+                batch.old_log_probs = batch.log_probs.detach()
+            loss = loss_of(batch)
+            loss.backward()
+            if k < inner - 1:
+                run.optimizer.step()
         known.update(_sequence_keys(tokens[correct], graph.n).tolist())
         run.extra["known"] = known
         run.update(
@@ -366,7 +589,7 @@ def train_q_learning(
     rewards = task.outcome_reward if config.reward == "outcome" else task.process_reward
     judge = _shuffled(graph) if config.reward == "shuffled" else graph
     inputs = {"graph": graph, "pairs": problems, "behavior_model": behavior_model}
-    run = _Run(model, config, generator, evaluate, checkpoint, progress, inputs)
+    run = TrainingRun(model, config, generator, evaluate, checkpoint, progress, inputs)
     if config.initial_scale != 1 and not run.resumed:
         scale_logits(model, config.initial_scale)
     averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
@@ -448,229 +671,3 @@ def _check_model_holds(model: nn.Module, length: int) -> None:
     size = getattr(model, "config", None)  # a table reads sequences of any length
     if size is not None and length > size.max_length:
         raise InputError("model", f"max_length of at least {length} positions", size.max_length)
-
-
-# What a run of this process has moved: (the digest that it began from, its state when left).
-_moved: weakref.WeakKeyDictionary[nn.Module, tuple[str, list[int]]] = weakref.WeakKeyDictionary()
-_drawn: weakref.WeakKeyDictionary[torch.Generator, set[str]] = weakref.WeakKeyDictionary()
-
-
-class _Run:
-    """The bookkeeping of one training run: learning rate, history, progress, checkpoints.
-
-    Iterating yields once an update; after the loop's body it evaluates and saves.  ``inputs``
-    are the data that the run depends on, ``extra`` what it keeps besides the model.
-    """
-
-    def __init__(self, model, config, generator, evaluate, checkpoint, progress, inputs):
-        self.model, self.config, self.generator = model, config, generator
-        self.evaluate, self.progress = evaluate, progress
-        self.checkpoint = Path(checkpoint) if checkpoint else None
-        if config.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(model.parameters(), config.learning_rate, fused=True)
-        else:
-            self.optimizer = torch.optim.SGD(model.parameters(), config.learning_rate)
-        self.history: History = {}
-        self.extra: dict = {}
-        self.step = 0
-        self.resumed = False
-        self.began: dict[str, str] = {}  # digests of the model and the generator at the start
-        self.inputs: dict[str, str] = {}
-        if self.checkpoint:
-            self.inputs = {name: _identity(value) for name, value in inputs.items()}
-            self.began = self._state()
-            self.resumed = self.checkpoint.exists()
-            if self.resumed:
-                self._load()
-            _drawn.setdefault(generator, set()).add(self.began["generator"])
-
-    def _state(self) -> dict[str, str]:
-        model, generator = _identity(self.model), {"": self.generator.get_state()}
-        return {"model parameters": model, "generator": digest(generator)}
-
-    def keep(self, name: str, model: nn.Module) -> None:
-        """Store another model with the checkpoints; of a run that goes on, restore it first."""
-        if self.resumed:
-            stored = {k: v for k, v in self.extra.items() if k.startswith(f"{name}.")}
-            parameters = {k.removeprefix(f"{name}."): v for k, v in stored.items()}
-            _load_parameters(model, parameters, self.checkpoint)
-        self.extra |= {f"{name}.{k}": v for k, v in model.state_dict().items()}
-
-    def __iter__(self) -> Iterator[int]:
-        c = self.config
-        with tqdm(
-            total=c.steps, initial=self.step, disable=not self.progress, desc=type(c).__name__[:-6]
-        ) as bar:
-            while self.step < c.steps:
-                if c.schedule == "cosine":
-                    for group in self.optimizer.param_groups:
-                        done = self.step / c.steps
-                        group["lr"] = c.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
-                yield self.step
-                self.step += 1
-                bar.update()
-                if self.evaluate and c.evaluate_every and self.step % c.evaluate_every == 0:
-                    self._log(evaluated_at=self.step, **self.evaluate(self.model))
-                if self.checkpoint and (
-                    self.step % c.checkpoint_every == 0 or self.step == c.steps
-                ):
-                    self._save()
-        if self.checkpoint and not self.checkpoint.exists():  # a run of no updates
-            self._save()
-
-    def update(self, **figures: float) -> None:
-        """Take the optimizer's step and log the figures of this update."""
-        if not math.isfinite(figures["loss"]):
-            raise DivergedError(f"the loss of update {self.step + 1} is {figures['loss']}")
-        self.optimizer.step()
-        self._leave()
-        self._log(**figures)
-
-    def _leave(self) -> None:
-        """Remember that the model's present state is this run's, should it be called again."""
-        if self.checkpoint:
-            _moved[self.model] = (self.began["model parameters"], _versions(self.model))
-
-    def _log(self, **figures: float) -> None:
-        for name, value in figures.items():
-            self.history.setdefault(name, []).append(float(value))
-
-    def _save(self) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        for i, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{i}.{k}": v for k, v in state.items() if v is not None}
-        tensors["generator"] = self.generator.get_state()
-        for k, v in self.history.items():
-            tensors[f"history.{k}"] = torch.tensor(v, dtype=torch.float64)
-        for k, v in self.extra.items():
-            tensors[f"extra.{k}"] = v if isinstance(v, Tensor) else torch.tensor(sorted(v))
-        settings = self._settings() | {"step": str(self.step), "began": json.dumps(self.began)}
-        _write(self.checkpoint, tensors, settings | {"inputs": json.dumps(self.inputs)})
-
-    def _settings(self) -> dict[str, str]:
-        return {
-            "model": json.dumps(model_spec(self.model)),
-            "config": json.dumps({"trainer": type(self.config).__name__, **asdict(self.config)}),
-        }
-
-    def _check(self, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-        """Refuse the checkpoint of another run, and name what differs."""
-        for key, value in self._settings().items():
-            if metadata.get(key) != value:
-                raise CheckpointError("checkpoint", f"a run of {key} {value}", metadata.get(key))
-        if "began" not in metadata or "step" not in metadata:
-            got = f"{self.checkpoint}, that does not say what it began from"
-            raise CheckpointError("checkpoint", "one that names its data and its start", got)
-        inputs, began = json.loads(metadata["inputs"]), json.loads(metadata["began"])
-        differing = [name for name, value in self.inputs.items() if inputs.get(name) != value]
-        parameters = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
-        if self.began["model parameters"] != began["model parameters"] and not (
-            digest(self.model.state_dict()) == digest(parameters)
-            or _moved.get(self.model) == (began["model parameters"], _versions(self.model))
-        ):
-            differing.append("model parameters at the start (the base model)")
-        if self.began["generator"] != began["generator"] and not (
-            torch.equal(self.generator.get_state(), tensors["generator"])
-            or began["generator"] in _drawn.get(self.generator, ())
-        ):
-            differing.append("state of the generator at the start")
-        if differing:
-            got = f"{self.checkpoint}, a run of another {', another '.join(differing)}"
-            raise CheckpointError("checkpoint", "one of this run", got)
-        self.began = began
-
-    def _load(self) -> None:
-        tensors, metadata = _read(self.checkpoint)
-        self._check(tensors, metadata)
-        groups: dict[str, dict[str, Tensor]] = {}
-        for name, tensor in tensors.items():
-            kind, _, rest = name.partition(".")
-            groups.setdefault(kind, {})[rest] = tensor
-        _load_parameters(self.model, groups.get("model", {}), self.checkpoint)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in groups.get("optimizer", {}).items():
-            i, _, k = name.partition(".")
-            state.setdefault(int(i), {})[k] = tensor
-        param_groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state, "param_groups": param_groups})
-        self.generator.set_state(tensors["generator"])
-        self.history = {k: v.tolist() for k, v in groups.get("history", {}).items()}
-        self.extra = groups.get("extra", {})
-        self.step = int(metadata["step"])
-        self._leave()
-
-
-def _versions(model: nn.Module) -> list[int]:
-    """How often each parameter was written to: it tells whether someone else did since."""
-    return [parameter._version for parameter in model.parameters()]
-
-
-def _identity(value: object) -> str:
-    """Digest of something that a run depends on."""
-    if isinstance(value, PlanningGraph):
-        return value.digest
-    if isinstance(value, nn.Module):
-        return json.dumps(model_spec(value)) + digest(value.state_dict())
-    return digest({"": value}) if isinstance(value, Tensor) else str(value)
-
-
-def save_model(model: nn.Module, path: str | Path) -> None:
-    """Write a model's parameters and size to a safetensors file, all or nothing."""
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    _write(Path(path), tensors, {"model": json.dumps(model_spec(model))})
-
-
-def load_model(path: str | Path) -> nn.Module:
-    """Read the model of a checkpoint.
-
-    Raises
-    ------
-    CheckpointError
-        If the file is missing, truncated, or holds no model of its own stated size.
-    """
-    tensors, metadata = _read(Path(path))
-    try:
-        model = build_model(json.loads(metadata["model"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError("checkpoint", "a model's description", f"{path} ({error})") from error
-    parameters = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    _load_parameters(model, parameters, path)
-    return model
-
-
-def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of named tensors: names, types, shapes and contents."""
-    whole = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().contiguous()
-        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        whole.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return whole.hexdigest()
-
-
-def _load_parameters(model: nn.Module, parameters: dict[str, Tensor], path: object) -> None:
-    try:
-        model.load_state_dict(parameters)
-    except RuntimeError as error:
-        reason = str(error).replace("\n", " ")
-        raise CheckpointError("checkpoint", "the model's shapes", f"{path} ({reason})") from error
-
-
-def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write beside the file and move it into place: an interrupted write leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(path.name + ".new")
-    save_file({k: v.detach().contiguous() for k, v in tensors.items()}, new, metadata)
-    with open(new, "rb") as file:
-        os.fsync(file.fileno())
-    os.replace(new, path)
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            "checkpoint", "a whole safetensors file", f"{path} ({error})"
-        ) from error

@@ -17,9 +17,14 @@ from planlib.graph import PlanningGraph
 from planlib.models import TabularModel, Transformer, TransformerConfig
 from planlib.rollout import sample
 from planlib.train import (
+    FilteredSFTConfig,
+    GRPOConfig,
     PolicyGradientConfig,
+    PPOConfig,
     QLearningConfig,
     SFTConfig,
+    train_filtered_sft,
+    train_grpo,
     train_policy_gradient,
     train_q_learning,
     train_sft,
@@ -183,6 +188,167 @@ def by_planlib_policy_gradient(config):
     graph = PlanningGraph(ADJACENCY)
     history = train_policy_gradient(model, graph, PAIRS, config, generator(), progress=False)
     return model.f.detach().numpy(), history
+
+
+# --- GRPO, PPO, filtered SFT --------------------------------------------------------------------
+
+
+def advantages_of(config, right, mistake):
+    if isinstance(config, PPOConfig):
+        return [x - baseline_of(right, b, config.baseline) for b, x in enumerate(right)]
+    found = []
+    for first in range(0, BATCH, config.group):
+        group = right[first : first + config.group]
+        mean = sum(group) / config.group
+        square = sum((x - mean) ** 2 for x in group)
+        below = config.group - (config.deviation == "sample")
+        if mistake == "the other deviation":
+            below = config.group - (config.deviation == "population")
+        by = 1.0 if config.deviation == "none" else np.sqrt(square / below) + config.stabiliser
+        found += [0.0 if square == 0 else (x - mean) / by for x in group]
+    return found
+
+
+def divisors(config, rows, mistake):
+    """What each sequence's sum is divided by, beside the batch."""
+    lengths = [
+        sum(k != END or getattr(config, "count_end", True) for _, _, k in moves(row))
+        for row in rows
+    ]
+    average = config.average
+    if mistake == "the other average":
+        average = "token" if average == "sequence" else "sequence"
+    if average == "sum":
+        return [1.0] * BATCH
+    return lengths if average == "sequence" else [sum(lengths) / BATCH] * BATCH
+
+
+def slope_of_clip(config, ratio, weight):
+    """Derivative of the clipped objective by log u: the ratio times A, or 0 where it is clipped."""
+    clip = min(max(ratio, 1 - config.clip_low), 1 + config.clip_high)
+    return ratio * weight if ratio * weight <= clip * weight else 0.0
+
+
+def plain_policy(config, mistake=None):
+    """GRPO and PPO: several steps on one batch.  Filtered SFT: the same with other weights."""
+    f, draws, optimizer = start(), generator(), Optimizer(config)
+    base, group = f.copy(), getattr(config, "group", 1)
+    filtered = isinstance(config, FilteredSFTConfig)
+    history, known, taken = {"loss": [], "accuracy": [], "known_paths": []}, set(), 0
+    for _ in range(STEPS):
+        problems = PAIRS[torch.randint(len(PAIRS), (BATCH // group,), generator=draws).numpy()]
+        rows = sample(table(f), problems, draws, samples=group, max_length=LENGTH).tolist()
+        right = [float(is_correct(row)) for row in rows]
+        old = f.copy()
+        if filtered:
+            weights = [x - config.negative_weight * (1 - x) for x in right]
+            count = max(sum(w != 0 for w in weights), 1)
+            if mistake == "over the whole batch":
+                count = BATCH
+        else:
+            weights, count = advantages_of(config, right, mistake), BATCH
+        for _ in range(config.inner_steps):
+            gradient, loss = np.zeros_like(f), 0.0
+            for row, weight, by in zip(rows, weights, divisors(config, rows, mistake), strict=True):
+                scale = 1 / (count * by)
+                for i, j, following in moves(row):
+                    end = following == END
+                    if end and not getattr(config, "count_end", True):
+                        continue
+                    if i == j:  # certain: ratio 1, no gradient, but part of the loss
+                        loss -= 0.0 if filtered else weight * scale
+                        continue
+                    policy, before = softmax(f[i, j]), softmax(old[i, j])
+                    p = policy[following]
+                    toward = np.eye(N)[following] - policy
+                    if filtered:
+                        loss -= weight * np.log(p) * scale
+                        gradient[i, j] -= weight * toward * scale
+                        continue
+                    ratio = p / before[following]
+                    if mistake == "ratio to the policy of this step":
+                        ratio = 1.0
+                    low, high = 1 - config.clip_low, 1 + config.clip_high
+                    loss -= min(ratio * weight, min(max(ratio, low), high) * weight) * scale
+                    slope = slope_of_clip(config, ratio, weight)
+                    if mistake == "not clipped":
+                        slope = ratio * weight
+                    d = np.log(softmax(base[i, j])[following] / p)
+                    value, turn = {
+                        "k1": (-d, 1.0), "k2": (d * d / 2, -d), "k3": (np.exp(d) - 1 - d, 1 - np.exp(d)),
+                    }[config.kl_estimator]  # fmt: skip
+                    loss += config.kl_weight * value * scale
+                    slope -= config.kl_weight * turn
+                    gradient[i, j] -= slope * toward * scale
+            f = optimizer.step(f, gradient, taken)
+            taken += 1
+        known |= {
+            tuple(x for x in row if x != PAD) for row, y in zip(rows, right, strict=True) if y
+        }
+        history["loss"].append(loss)
+        history["accuracy"].append(np.mean(right))
+        history["known_paths"].append(len(known))
+    return f, history
+
+
+def by_planlib_policy(config):
+    model, graph = table(start()), PlanningGraph(ADJACENCY)
+    train = train_filtered_sft if isinstance(config, FilteredSFTConfig) else train_grpo
+    history = train(model, graph, PAIRS, config, generator(), progress=False)
+    return model.f.detach().numpy(), history
+
+
+GRPO = {"kind": GRPOConfig, "group": 4}
+PPO = {"kind": PPOConfig, "inner_steps": 3}
+FILTERED = {"kind": FilteredSFTConfig}
+FAR = {"learning_rate": 0.5, "optimizer": "sgd"}  # far enough for the clip to count
+
+
+def configured(kind, **settings):
+    return kind(**SAME | {"optimizer": "adam", "learning_rate": 0.05} | settings, max_length=LENGTH)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        GRPO,
+        GRPO | {"deviation": "sample", "group": 2},
+        GRPO | {"deviation": "none", "average": "sum"},
+        GRPO | {"stabiliser": 0.1, "average": "token"},
+        GRPO | {"count_end": False, "kl_weight": 0.2},
+        GRPO | {"kl_weight": 0.2, "kl_estimator": "k1"},
+        GRPO | {"kl_weight": 0.2, "kl_estimator": "k2", "inner_steps": 2} | FAR,
+        PPO,
+        PPO | {"clip_low": 0.1, "clip_high": 0.3} | FAR,
+        PPO | {"baseline": "leave_one_out", "average": "token", "inner_steps": 2},
+        FILTERED,
+        FILTERED | {"negative_weight": 0.3, "average": "sequence"},
+        FILTERED | {"inner_steps": 3, "average": "token"},
+    ],
+    ids=str,
+)
+def test_policies_that_are_sampled(settings):
+    config = configured(**settings)
+    assert distance(by_planlib_policy(config), plain_policy(config)) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("mistake", "settings"),
+    [
+        ("the other deviation", GRPO | FAR),  # of Adam's steps no scale is left
+        ("the other deviation", GRPO | {"deviation": "sample"} | FAR),
+        ("the other average", GRPO),
+        ("the other average", FILTERED | {"average": "token"}),
+        ("ratio to the policy of this step", PPO | FAR),
+        ("not clipped", PPO | FAR),
+        ("over the whole batch", FILTERED),
+    ],
+)
+def test_a_mistake_in_them_would_show(mistake, settings):
+    config = configured(**settings)
+    found = by_planlib_policy(config)
+    assert distance(found, plain_policy(config)) < 1e-10
+    assert distance(found, plain_policy(config, mistake)) > 1e-3
 
 
 # --- Q-learning ---------------------------------------------------------------------------------

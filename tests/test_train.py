@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from planlib import exact, metrics, task, train
+from planlib import checkpoints, exact, metrics, task, train
 from planlib.graph import InputError, PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
 from planlib.train import (
@@ -89,7 +89,7 @@ def test_an_interrupted_run_resumes_to_the_bit(
     setup = request.getfixturevalue(problem)
     whole, history = run(kind, setup, length=length)
     path = tmp_path / "run.safetensors"
-    update, calls = train._Run.update, []
+    update, calls = train.TrainingRun.update, []
 
     def stop_at_eight(self, **figures):
         calls.append(1)
@@ -97,7 +97,7 @@ def test_an_interrupted_run_resumes_to_the_bit(
             raise Interrupted
         update(self, **figures)
 
-    monkeypatch.setattr(train._Run, "update", stop_at_eight)
+    monkeypatch.setattr(train.TrainingRun, "update", stop_at_eight)
     with pytest.raises(Interrupted):
         run(kind, setup, checkpoint=path, length=length)
     calls.clear()
@@ -167,7 +167,7 @@ def test_interrupted_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
         path.with_name(path.name + ".new").write_bytes(b"half of it")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(train, "save_file", full_disk)
+    monkeypatch.setattr(checkpoints, "save_file", full_disk)
     with pytest.raises(OSError, match="No space"):
         save_model(tiny(1), path)
     assert same(load_model(path), old)
@@ -456,7 +456,7 @@ def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkey
                 ),
             ),
         },
-        train._Run.update,
+        train.TrainingRun.update,
     )
     loop, arguments = calls[kind]
     whole = tiny()
@@ -476,7 +476,7 @@ def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkey
         return loop(model, *arguments, draws, checkpoint=path, progress=False)
 
     if stop:
-        monkeypatch.setattr(train._Run, "update", interrupted)
+        monkeypatch.setattr(train.TrainingRun, "update", interrupted)
         with pytest.raises(Interrupted):
             cell()
         monkeypatch.undo()

@@ -14,6 +14,7 @@ from planlib.studies import (
     other_choices,
     staged_base,
     who_composes,
+    without_positions,
 )
 from theorems.comparing import LAST, Gap, Point, claims_on
 
@@ -28,7 +29,7 @@ NONE, SOME, HALF, SHUFFLED = (
 def methods(base: RunConfig) -> dict[str, RunConfig]:
     """Every method, from the SFT model of one seed and its graph."""
     own = staged_base(base.seed)
-    return who_composes(own) | more_exploration(own) | other_choices(own)
+    return who_composes(own) | more_exploration(own) | other_choices(own) | without_positions(own)
 
 
 _claim = claims_on(
@@ -101,6 +102,21 @@ CHECKS = (
         "What policy gradient plans at the prompt it does not plan a step later: less than 0.2 of second steps.",
         below("PG", 0.2, "second"),
         {"at the prompt as well": below("PG", 0.2, "second_at_prompt")},
+    ),
+    _claim(
+        "place-free",
+        "A transformer without positions knows more than 0.9 of second steps after policy gradient.",
+        above("PG, no positions", 0.9, "second"),
+        {
+            "with positions as well": above("PG", 0.9, "second"),
+            "its first steps as well": above("PG, no positions", 0.9, "first"),
+        },
+    ),
+    _claim(
+        "row-free",
+        "And plans less than 0.05 all the same: nothing taught it the first step.",
+        below("PG, no positions", 0.05),
+        Q_COMPOSES,
     ),
     _claim(
         "place-explored",
