@@ -16,6 +16,7 @@ from pathlib import Path
 from planlib.evidence import RUNGS, Record, exit_code, store
 from planlib.files import FileNotice
 from planlib.graph import GRAMMAR, InputError
+from planlib.studies import SECOND
 from planlib.train import DivergedError
 
 EXAMPLES = f"""examples:
@@ -26,6 +27,8 @@ EXAMPLES = f"""examples:
   python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
   python -m planlib train pg --kl-weight 0.1 --seed 2
+  python -m planlib train grpo --group 16 --deviation none --average sum
+  python -m planlib train filtered-sft --negative-weight 0.1
   python -m planlib train q --reward outcome --discount 0.98 --seed 2
   python -m planlib train sft --graph my.csv --layers 2 --train-fraction 0.5
   python -m planlib train q --help             every setting of a run
@@ -38,6 +41,8 @@ rejected, 2 UNDECIDED only, 64 bad usage.
 a graph is {GRAMMAR}.
 """
 BAD_USAGE = 64
+# REINFORCE is policy gradient by its other name.
+METHODS = ("sft", "reinforce", *(name.replace("_", "-") for name in SECOND))
 # The claims of the book are a package of their own, which imports this one; found by name.
 theorems = importlib.import_module("theorems")
 
@@ -63,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
 
     train = commands.add_parser("train", help="train one model and print where it lies", **shape)
-    train.add_argument("method", choices=("sft", "more-sft", "pg", "q"))
+    train.add_argument("method", choices=METHODS)
     train.add_argument(
         "settings", nargs=argparse.REMAINDER, help="'train METHOD --help' prints them all"
     )

@@ -20,7 +20,7 @@ from planlib import metrics
 from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.paths import given_task, read_training
 from planlib.rollout import sample
-from planlib.studies import RunConfig
+from planlib.studies import SECOND, RunConfig
 from planlib.task import (
     PROMPT,
     Outcome,
@@ -192,9 +192,9 @@ def check_lengths(config: RunConfig, graph: PlanningGraph) -> None:
         With the number of tokens that the longest answer takes.
     """
     needed, limits = needed_length(graph), {"max_length": config.max_length}
-    for name in ("pg", "q"):
-        if getattr(config, name):
-            limits[f"{name}.max_length"] = getattr(config, name).max_length
+    for name in SECOND:
+        if length := getattr(getattr(config, name), "max_length", None):
+            limits[f"{name}.max_length"] = length
     for name, limit in limits.items():
         if limit < needed:
             raise InputError(name, f"at least {needed}, for the longest answer", limit)

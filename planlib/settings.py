@@ -23,10 +23,13 @@ from planlib import studies
 from planlib.graph import InputError
 
 # The second stage that each method of ``train`` adds, with the settings of the book.
-STAGES = {"sft": {}, "more-sft": {"more_sft": studies.MORE_SFT}}
-STAGES |= {"pg": {"pg": studies.PG}, "q": {"q": studies.Q}}
-ALL_STAGES = {name for stage in STAGES.values() for name in stage}
-ONLY_WITH = {"off_policy": {"q"}, "asked": {"pg", "q"}}  # settings that belong to some stages
+STAGES = {"sft": {}} | {
+    name.replace("_", "-"): {name: stage} for name, stage in studies.USUAL.items()
+}
+STAGES["reinforce"] = STAGES["pg"]
+ALL_STAGES = set(studies.SECOND)
+# Settings that belong to some stages.
+ONLY_WITH = {"off_policy": {"q"}, "asked": set(studies.SECOND) - {"more_sft"}}
 
 
 @dataclass(frozen=True)

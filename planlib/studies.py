@@ -19,14 +19,25 @@ from planlib.graph import InputError, parse_graph, plain_fields
 from planlib.models import TransformerConfig
 from planlib.paths import digest
 from planlib.task import check_seed
-from planlib.train import PolicyGradientConfig, QLearningConfig, SFTConfig
+from planlib.train import (
+    FilteredSFTConfig,
+    GRPOConfig,
+    PolicyGradientConfig,
+    PPOConfig,
+    QLearningConfig,
+    SFTConfig,
+)
 
 STAGES = {
     "sft": SFTConfig,
     "more_sft": SFTConfig,
     "pg": PolicyGradientConfig,
     "q": QLearningConfig,
+    "grpo": GRPOConfig,
+    "ppo": PPOConfig,
+    "filtered_sft": FilteredSFTConfig,
 }
+SECOND = tuple(name for name in STAGES if name != "sft")
 # Settings of the first schema: always part of a run's key.  Any other is left out of it while
 # it holds its default, so that adding one renames no run; its default must stay as it is.
 _EVERY_TRAINER = {
@@ -47,6 +58,19 @@ FIRST_SCHEMA = {
         *_EVERY_TRAINER,
         *("reward", "discount", "temperature", "epsilon", "target_decay", "initial_scale"),
         "max_length",
+    },
+}
+_CLIPPED = {
+    *_EVERY_TRAINER,
+    *("inner_steps", "clip_low", "clip_high", "average", "ignore_end", "kl_weight"),
+    *("kl_estimator", "max_length"),
+}
+FIRST_SCHEMA |= {
+    "GRPOConfig": _CLIPPED | {"group", "deviation", "stabiliser"},
+    "PPOConfig": _CLIPPED | {"baseline"},
+    "FilteredSFTConfig": {
+        *_EVERY_TRAINER,
+        *("inner_steps", "negative_weight", "average", "max_length"),
     },
 }
 GENERATED = (
@@ -74,9 +98,9 @@ class RunConfig:
         Trainer settings (our choice, see there).
     seed
         Of the split, the paths, the parameters and the batches.
-    pg, more_sft, q
-        A second stage from the SFT model, one of them: policy gradient on the training
-        pairs, more SFT on the same data, or Q-learning on the training pairs.
+    pg, more_sft, q, grpo, ppo, filtered_sft
+        A second stage from the SFT model, one of them: more SFT on the same data, or another
+        method on the training pairs.
     off_policy
         Whether the SFT model generates the sequences of Q-learning.
     paths, test_pairs
@@ -108,6 +132,9 @@ class RunConfig:
     within: int | None = None
     asked: float = 0.0
     positions: str = "learned"
+    grpo: GRPOConfig | None = None
+    ppo: PPOConfig | None = None
+    filtered_sft: FilteredSFTConfig | None = None
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -119,7 +146,7 @@ class RunConfig:
         self.transformer(2)  # or refused
         if self.off_policy is False:  # on-policy has one spelling, too
             object.__setattr__(self, "off_policy", None)
-        stages = [name for name in ("pg", "more_sft", "q") if getattr(self, name)]
+        stages = [name for name in SECOND if getattr(self, name)]
         if len(stages) > 1:
             raise InputError(stages[1], "one second stage", f"{stages[0]} beside it")
         if self.test_pairs and not self.paths:
@@ -128,8 +155,9 @@ class RunConfig:
             raise InputError("within", "at least 1", self.within)
         if not 0 <= self.asked < 1:
             raise InputError("asked", "a number in [0, 1)", self.asked)
-        if self.asked and not (self.within and (self.pg or self.q)):
-            raise InputError("asked", "test pairs by distance (within), and pg or q", "neither")
+        if self.asked and not (self.within and self.stage and not self.more_sft):
+            wanted = "test pairs by distance (within), and a method that has prompts"
+            raise InputError("asked", wanted, "neither")
         for name in ("train_fraction", "paths_per_pair", "within") if self.paths else ():
             if (value := getattr(self, name)) != getattr(RunConfig, name):
                 raise InputError(name, "the default beside given paths, which decide it", value)
@@ -142,11 +170,15 @@ class RunConfig:
         return TransformerConfig(n, *size, self.positions)
 
     @property
+    def stage(self) -> object | None:
+        """The settings of the second stage, if there is one."""
+        return next((stage for name in SECOND if (stage := getattr(self, name))), None)
+
+    @property
     def base(self) -> RunConfig:
         """The SFT run that the second stage starts from; the run itself without one."""
-        without = {"pg": None, "more_sft": None, "q": None, "off_policy": None}
         # What is asked without a path SFT never sees: one base for all shares.
-        return replace(self, **without, asked=0.0)
+        return replace(self, **dict.fromkeys(SECOND), off_policy=None, asked=0.0)
 
     @property
     def key(self) -> str:
@@ -190,9 +222,8 @@ class RunConfig:
         for name, configs in STUDIES.items():
             if self in configs:
                 return f"python -m planlib study {name} --only {self.key}"
-        second = {"pg": PG, "more_sft": MORE_SFT, "q": Q}
-        stage = next((name for name in second if getattr(self, name)), "sft")
-        given = RunConfig(**({stage: second[stage]} if stage in second else {}))
+        stage = next((name for name in SECOND if getattr(self, name)), "sft")
+        given = RunConfig(**({stage: USUAL[stage]} if stage in USUAL else {}))
         words = ["--graph", self.graph, "--seed", str(self.seed)]
         for name, value in _differing(self, given):
             if name not in ("graph", "seed"):
@@ -242,6 +273,13 @@ Q_OFF = replace(Q, steps=2400, epsilon=0.8, temperature=1.0, schedule="cosine")
 MORE_SFT = SFTConfig(
     steps=600, batch_size=512, learning_rate=3e-4, schedule="constant", evaluate_every=50
 )
+# The others as policy gradient has it.  PPO's four inner steps make four times as many.
+AS_PG = {"steps": 600, "evaluate_every": 50, "max_length": 48}
+GRPO, PPO = GRPOConfig(**AS_PG), PPOConfig(**AS_PG)
+FILTERED_SFT = FilteredSFTConfig(**AS_PG)
+# The second stage of each name, with the settings of the book.
+USUAL = {"pg": PG, "more_sft": MORE_SFT, "q": Q}
+USUAL |= {"grpo": GRPO, "ppo": PPO, "filtered_sft": FILTERED_SFT}
 
 
 ACYCLIC = RunConfig()  # the book's graph; the two others have cycles, and need longer paths

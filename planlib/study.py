@@ -54,6 +54,8 @@ from planlib.train import (
     History,
     digest,
     load_model,
+    train_filtered_sft,
+    train_grpo,
     train_policy_gradient,
     train_q_learning,
     train_sft,
@@ -108,6 +110,15 @@ def train_run(
     return Run(config, task, model, history, measure(model, task, config.seed))
 
 
+# Methods that sample the policy itself: what trains them.
+SAMPLED = {
+    "pg": train_policy_gradient,
+    "grpo": train_grpo,
+    "ppo": train_grpo,
+    "filtered_sft": train_filtered_sft,
+}
+
+
 def _second_stage(config, checkpoint, folder, progress) -> Run:
     base = load_run(config.base, folder)
     check_lengths(config, base.task.graph)
@@ -123,15 +134,16 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
     began_from = digest(base.model.state_dict())
     start = {k: [v] for k, v in follow(base.model, task, config.seed).items()}
     graph, pairs = task.graph, task.split.prompt_pairs
-    if config.pg:
-        history = train_policy_gradient(base.model, graph, pairs, config.pg, generator, **common)
-    elif config.q:
+    if config.q:
         behavior = copy.deepcopy(base.model) if config.off_policy else None
         history = train_q_learning(
             base.model, graph, pairs, config.q, generator, behavior_model=behavior, **common
         )
-    else:
+    elif config.more_sft:
         history = train_sft(base.model, task.data, config.more_sft, generator, **common)
+    else:
+        (train,) = (how for name, how in SAMPLED.items() if getattr(config, name))
+        history = train(base.model, graph, pairs, config.stage, generator, **common)
     history = {k: start.get(k, []) + v for k, v in history.items()}
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
     temperature = READ_OUT if config.q else 1.0
@@ -269,7 +281,7 @@ def load_run(config: RunConfig, folder: Path = RUNS) -> Run:
 
 def _at_the_end(config: RunConfig, final: dict[str, float], history: History) -> dict[str, float]:
     """All that a record says of the finished model: metrics, and the last figures along a stage."""
-    stage, at = config.pg or config.more_sft or config.q, history.get("evaluated_at", [0])
+    stage, at = config.stage, history.get("evaluated_at", [0])
     if not stage or at[-1] != stage.steps:
         return final
     skipped = {*store.AT_UPDATES, "evaluated_at"}

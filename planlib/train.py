@@ -139,8 +139,8 @@ class _ClippedConfig(_Config):
         How far the ratio to the policy that drew the batch counts below and above 1.
     average
         ``sequence``, ``token`` or ``sum``: see :func:`planlib.losses.averaged`.
-    count_end
-        Whether the step to the end token is one of the steps.
+    ignore_end
+        Whether the step to the end token is left out.
     kl_weight, kl_estimator
         Weight of the penalty to the base model and its estimator, see
         :func:`planlib.losses.kl_penalty`; the gradient goes through it.
@@ -154,7 +154,7 @@ class _ClippedConfig(_Config):
     clip_low: float = 0.2
     clip_high: float = 0.2
     average: str = "sequence"
-    count_end: bool = True
+    ignore_end: bool = False
     kl_weight: float = 0.0
     kl_estimator: str = "k3"
     max_length: int = 32
@@ -448,7 +448,7 @@ def train_grpo(
             weights = losses.group_advantages(returns, *how)
         else:
             weights = losses.advantages(returns, config.baseline)
-        steps = batch.steps if config.count_end else batch.steps & ~batch.ends
+        steps = batch.steps & ~batch.ends if config.ignore_end else batch.steps
         clip = (config.clip_low, config.clip_high)
         step_losses = losses.clipped(batch.log_probs, batch.old_log_probs, weights, *clip)  # (B, S)
         if config.kl_weight:

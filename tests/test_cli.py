@@ -88,7 +88,7 @@ def test_bad_usage_is_64_and_names_the_argument(arguments, message, capsys):
     assert message in line
 
 
-@pytest.mark.parametrize("arguments", [[], ["prove"], ["verify"], ["train", "ppo"]])
+@pytest.mark.parametrize("arguments", [[], ["prove"], ["verify"], ["train", "dpo"]])
 def test_bad_syntax_is_64(arguments):
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -105,7 +105,9 @@ def test_list(capsys):
     assert {"claim", "rung", "title", "page"} <= set(lines[0])
 
 
-@pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
+@pytest.mark.parametrize(
+    "method", ["sft", "more-sft", "pg", "q", "grpo", "ppo", "reinforce", "filtered-sft"]
+)
 def test_train_prints_where_the_model_lies(method, tmp_path, capsys):
     from planlib import train
 
@@ -129,13 +131,18 @@ def other(value):
             "learned": "none",
             "cosine": "constant",
             "none": "mean",
+            "mean": "none",
+            "population": "sample",
+            "sequence": "token",
+            "sum": "token",
+            "k3": "k1",
             "process": "outcome",
         }
         return others.get(value, "blocksworld:3")
     return value + 1 if isinstance(value, int) else value / 2 or 0.5
 
 
-@pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q"])
+@pytest.mark.parametrize("method", ["sft", "more-sft", "pg", "q", "grpo", "ppo", "filtered-sft"])
 def test_every_field_can_be_set_and_is_in_the_help(method, capsys):
     """Found by the fields themselves, so that one that joins a configuration is tried as well."""
     from planlib import settings, studies
@@ -288,7 +295,7 @@ def test_a_chain_of_60_edges_from_its_file(tmp_path, capsys):
     given = ["--graph", str(chain), "--paths", str(paths), "--test-pairs"]
     given += [str(tmp_path / "test.txt"), "--width", "8", "--sft.steps", "2"]
     given += ["--out", str(tmp_path / "runs")]
-    for method in ("sft", "pg", "q"):
+    for method in ("sft", "pg", "q", "ppo"):
         stage = [] if method == "sft" else ["--steps", "2", "--batch-size", "4"]
         command = ["train", method, *given, *stage]
         room = {"max_length": ["--max-length", "64"]}

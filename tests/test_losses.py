@@ -50,6 +50,71 @@ def test_policy_gradient_by_hand():
     assert gradient.item() == pytest.approx(math.log(9), abs=1e-6)
 
 
+def test_group_advantages_by_hand():
+    """Positives weigh sqrt((1-a)/a), negatives -sqrt(a/(1-a)) at a group's accuracy a."""
+    returns = torch.tensor([1.0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0], dtype=torch.float64)
+    found = losses.group_advantages(returns, 4)
+    assert found[:4].tolist() == pytest.approx([math.sqrt(3), *[-math.sqrt(1 / 3)] * 3])
+    assert found[4:].tolist() == [0] * 8  # all right or all wrong: 0, not 0/0
+    sample = losses.group_advantages(returns, 4, "sample")
+    assert sample.tolist() == pytest.approx((found * math.sqrt(3 / 4)).tolist())
+    plain = losses.group_advantages(returns, 4, "none")
+    assert plain[:4].tolist() == [0.75, -0.25, -0.25, -0.25]
+    damped = losses.group_advantages(returns, 4, stabiliser=1.0)
+    assert damped[0].item() == pytest.approx(0.75 / (math.sqrt(3) / 4 + 1))
+    third = torch.full((3,), 1 / 3, dtype=torch.float64)  # whose mean is rounded
+    assert losses.group_advantages(third, 3).tolist() == [0, 0, 0]
+    for group in (1, 5):
+        with pytest.raises(InputError, match="group"):
+            losses.group_advantages(returns, group)
+    with pytest.raises(InputError, match="deviation"):
+        losses.group_advantages(returns, 4, "mad")
+
+
+def test_clipped_by_hand():
+    old = torch.log(torch.tensor([[0.5, 0.5], [0.5, 0.5]], dtype=torch.float64))
+    new = torch.log(torch.tensor([[0.9, 0.55], [0.9, 0.1]], dtype=torch.float64))
+    new.requires_grad_(True)
+    loss = losses.clipped(new, old, torch.tensor([2.0, -1.0]), 0.2, 0.3)
+    # Ratios 1.8 (clipped), 1.1; of a negative advantage 1.8 counts, 0.2 is held at 0.8.
+    assert loss.flatten().tolist() == pytest.approx([-2.6, -2.2, 1.8, 0.8])
+    loss.sum().backward()
+    assert new.grad.flatten().tolist() == pytest.approx([0, -2.2, 1.8, 0])
+
+
+def test_kl_estimators_by_enumeration():
+    """Means of k1 and k3 are the KL; mean gradients are 0, that of KL(u || base), of KL(base || u)."""
+    u = torch.tensor([0.2, 1.0, -0.3], dtype=torch.float64, requires_grad=True)
+    base = torch.tensor([0.5, -0.4, 0.1], dtype=torch.float64).log_softmax(0)
+    policy = u.log_softmax(0)
+    forward = (policy.exp() * (policy - base)).sum()
+    reverse = (base.exp() * (base - policy)).sum()
+    drawn = policy.exp().detach()
+    wanted = {
+        "k1": torch.zeros(3, dtype=torch.float64),
+        "k2": torch.autograd.grad(forward, u, retain_graph=True)[0],
+        "k3": torch.autograd.grad(reverse, u, retain_graph=True)[0],
+    }
+    for name, gradient in wanted.items():
+        mean = (drawn * losses.kl_penalty(policy, base, name)).sum()
+        assert (name == "k2") != (mean.item() == pytest.approx(forward.item()))
+        (found,) = torch.autograd.grad(mean, u, retain_graph=True)
+        assert torch.allclose(found, gradient, atol=1e-12)
+    with pytest.raises(InputError, match="kl_estimator"):
+        losses.kl_penalty(policy, base, "k4")
+
+
+def test_averages_by_hand():
+    steps = torch.tensor([[True, True, False, True], [True, False, False, False]])
+    each = torch.tensor([[1.0, 2.0, 100.0, 3.0], [4.0, 100.0, 100.0, 100.0]])
+    assert losses.averaged(each, steps, "sum").tolist() == [6, 4]
+    assert losses.averaged(each, steps, "sequence").tolist() == [2, 4]
+    token = losses.averaged(each, steps, "token")
+    assert token.tolist() == [3, 2] and token.mean() == each[steps].mean()
+    with pytest.raises(InputError, match="average"):
+        losses.averaged(each, steps, "batch")
+
+
 def test_q_learning_by_hand():
     q = torch.tensor([[0.0, 0.5, 2.0]], requires_grad=True)
     best = torch.tensor([[0.0, 3.0, 7.0]], requires_grad=True)

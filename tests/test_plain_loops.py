@@ -212,7 +212,7 @@ def advantages_of(config, right, mistake):
 def divisors(config, rows, mistake):
     """What each sequence's sum is divided by, beside the batch."""
     lengths = [
-        sum(k != END or getattr(config, "count_end", True) for _, _, k in moves(row))
+        sum(k != END or not getattr(config, "ignore_end", False) for _, _, k in moves(row))
         for row in rows
     ]
     average = config.average
@@ -253,7 +253,7 @@ def plain_policy(config, mistake=None):
                 scale = 1 / (count * by)
                 for i, j, following in moves(row):
                     end = following == END
-                    if end and not getattr(config, "count_end", True):
+                    if end and getattr(config, "ignore_end", False):
                         continue
                     if i == j:  # certain: ratio 1, no gradient, but part of the loss
                         loss -= 0.0 if filtered else weight * scale
@@ -315,7 +315,7 @@ def configured(kind, **settings):
         GRPO | {"deviation": "sample", "group": 2},
         GRPO | {"deviation": "none", "average": "sum"},
         GRPO | {"stabiliser": 0.1, "average": "token"},
-        GRPO | {"count_end": False, "kl_weight": 0.2},
+        GRPO | {"ignore_end": True, "kl_weight": 0.2},
         GRPO | {"kl_weight": 0.2, "kl_estimator": "k1"},
         GRPO | {"kl_weight": 0.2, "kl_estimator": "k2", "inner_steps": 2} | FAR,
         PPO,

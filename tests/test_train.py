@@ -8,13 +8,19 @@ import torch
 from planlib import checkpoints, exact, metrics, task, train
 from planlib.graph import InputError, PlanningGraph, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
+from planlib.studies import STAGES
 from planlib.train import (
     CheckpointError,
+    FilteredSFTConfig,
+    GRPOConfig,
     PolicyGradientConfig,
+    PPOConfig,
     QLearningConfig,
     SFTConfig,
     load_model,
     save_model,
+    train_filtered_sft,
+    train_grpo,
     train_policy_gradient,
     train_q_learning,
     train_sft,
@@ -287,6 +293,21 @@ def test_bad_problems_are_refused_before_any_work(triangle):
         (SFTConfig, "optimizer", "lion"),
         (SFTConfig, "schedule", "linear"),
         (PolicyGradientConfig, "kl_weight", -0.1),
+        (GRPOConfig, "group", 1),
+        (GRPOConfig, "group", 7),  # of a batch of 512
+        (GRPOConfig, "deviation", "mean"),
+        (GRPOConfig, "stabiliser", -1e-4),
+        (GRPOConfig, "clip_low", -0.1),
+        (GRPOConfig, "clip_low", 1.0),
+        (GRPOConfig, "clip_high", -0.1),
+        (GRPOConfig, "kl_estimator", "k4"),
+        (PPOConfig, "inner_steps", 0),
+        (PPOConfig, "baseline", "critic"),
+        (PPOConfig, "average", "batch"),
+        (FilteredSFTConfig, "negative_weight", -1.0),
+        (FilteredSFTConfig, "inner_steps", 0),
+        (FilteredSFTConfig, "average", "mean"),
+        (FilteredSFTConfig, "max_length", 3),
         (QLearningConfig, "reward", "sparse"),
         (QLearningConfig, "discount", 1.5),
         (QLearningConfig, "target_decay", -0.5),
@@ -431,7 +452,7 @@ def test_a_checkpoint_that_does_not_say_what_it_began_from_is_refused(triangle, 
 
 
 @pytest.mark.parametrize("stop", [4, 8, None])  # before a checkpoint, after one, never
-@pytest.mark.parametrize("kind", ["sft", "pg", "q"])
+@pytest.mark.parametrize("kind", ["sft", "pg", "q", "grpo", "ppo", "filtered-sft"])
 def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkeypatch):
     """With the same, moved model and generator: the KL reference is that of the first call."""
     graph, split, data = setup
@@ -455,6 +476,14 @@ def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkey
                     QLearningConfig(initial_scale=0.5, max_length=12, **options),
                 ),
             ),
+            **{
+                name: (how, (graph, split.train_pairs, kind_of(max_length=12, **options | more)))
+                for name, how, kind_of, more in (
+                    ("grpo", train_grpo, GRPOConfig, {"kl_weight": 0.5, "group": 4}),
+                    ("ppo", train_grpo, PPOConfig, {"inner_steps": 2}),
+                    ("filtered-sft", train_filtered_sft, FilteredSFTConfig, {"inner_steps": 2}),
+                )
+            },
         },
         train.TrainingRun.update,
     )
@@ -536,7 +565,12 @@ def test_discount_and_reward_keep_double_precision(triangle):
 )
 @pytest.mark.parametrize(
     ("loop", "kind"),
-    [(train_policy_gradient, PolicyGradientConfig), (train_q_learning, QLearningConfig)],
+    [
+        (train_policy_gradient, PolicyGradientConfig),
+        (train_q_learning, QLearningConfig),
+        (train_grpo, PPOConfig),
+        (train_filtered_sft, FilteredSFTConfig),
+    ],
 )
 def test_too_small_a_length_is_refused_before_any_work(loop, kind, edges, max_length, needed):
     n = edges + 1
@@ -572,7 +606,7 @@ def test_sequences_of_another_form_are_refused_before_any_work():
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), True, "1", None, [1.0]])
 def test_settings_are_finite_numbers(bad):
-    for kind in (SFTConfig, PolicyGradientConfig, QLearningConfig):
+    for kind in STAGES.values():
         numbers = [f for f in dataclasses.fields(kind) if f.type in ("int", "float")]
         for field in numbers:
             with pytest.raises(InputError) as caught:
