@@ -37,6 +37,7 @@ FIGURES = {
 # Ours: questions that the papers leave open, each on the rungs that it needs.
 OURS = {
     "composition": "Composition: planning where SFT does not",
+    "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
 }
 ALL = THEOREMS | OURS | FIGURES
 

@@ -1,0 +1,551 @@
+r"""GRPO, PPO and filtered SFT beside policy gradient: one direction, many speeds.
+
+For one prompt the expected update of each of these methods is ``s(J) grad J``, with ``J`` the
+success probability; what differs is the speed ``s``, and the noise.
+
+==========================================  =====================================================
+method                                      speed s(J)
+==========================================  =====================================================
+REINFORCE, leave-one-out baseline           1
+GRPO, groups of G, population deviation     w_G(J) = E[sqrt(a (1 - a))] / (J (1 - J)), G a ~ Bin(G, J)
+SFT on the correct ones of B samples, mean  (1 - (1 - J)^B) / J
+the same, wrong ones with weight -c         1 + c
+==========================================  =====================================================
+
+Source: the weights of a group are in Samineni et al., arXiv 2505.13697; that rejection sampling
+ascends log J and GRPO the arcsine of sqrt(J) in Davis and Recht, arXiv 2510.13651.  The exact
+speeds at finite G and B, and the checks, are ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+import sympy as sp
+import torch
+from flint import arb, arb_poly, ctx, fmpq
+from scipy.integrate import solve_ivp
+
+from planlib import exact, losses, task
+from planlib.evidence import Finding, Tally, claims, decide
+from planlib.intervals import estimate
+from planlib.models import TabularModel
+from planlib.rollout import sample
+from planlib.study import load_run
+from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
+from theorems.stored_runs import BASE_RUN
+from theorems.tables import set_policy, softmax_rows
+from theorems.theorem_4_1 import gradient_of
+
+claim = claims("grpo")
+
+# --- symbolic: what a group's samples weigh ------------------------------------------------------
+
+
+def stated_weights(a):
+    """Samineni et al.: a correct sample weighs ``sqrt((1-a)/a)``, a wrong one ``-sqrt(a/(1-a))``."""
+    return sp.sqrt((1 - a) / a), -sp.sqrt(a / (1 - a))
+
+
+def turned(a):
+    """Mistake: each has the other's."""
+    return sp.sqrt(a / (1 - a)), -sp.sqrt((1 - a) / a)
+
+
+def by_variance(a):
+    """Mistake: divided by the variance."""
+    return 1 / a, -1 / (1 - a)
+
+
+@claim(
+    "weights",
+    "symbolic",
+    stated_weights,
+    {"each the other's": turned, "over the variance": by_variance},
+)
+def _weights(weights, size: str) -> Finding:
+    """In a group of accuracy a, a correct sample weighs sqrt((1-a)/a) and a wrong one -sqrt(a/(1-a)): sum 0, mean square 1."""
+    a = sp.symbols("a", positive=True)
+    x = sp.symbols("x", positive=True)  # a = x / (1 + x) runs through (0, 1)
+    right, wrong = weights(a)
+    deviation = sp.sqrt(a * (1 - a))
+    gaps = (
+        right - (1 - a) / deviation,
+        wrong + a / deviation,
+        a * right + (1 - a) * wrong,
+        a * right**2 + (1 - a) * wrong**2 - 1,
+    )
+    zero = all(sp.simplify(gap.subs(a, x / (1 + x))) == 0 for gap in gaps)
+    return decide(
+        zero,
+        f"{len(gaps)} identities in the group's accuracy",
+        "every group of two kinds of returns with a correct share in (0, 1), population deviation; both weights, their sum and mean square",
+    )
+
+
+# --- exhaustive: the expected update of each method ----------------------------------------------
+
+
+def group_speed(group: int, j: fmpq) -> dict[int, fmpq]:
+    """Ours: ``w_G(J)`` as ``{m: c}``, the sum of ``c sqrt(m)`` over squarefree m."""
+    speed = defaultdict(fmpq)
+    for k in range(1, group):
+        root, rest = _root(k * (group - k))
+        chance = comb(group, k) * j**k * (1 - j) ** (group - k)
+        speed[rest] += chance * root / (group * j * (1 - j))
+    return dict(speed)
+
+
+def _root(m: int) -> tuple[int, int]:
+    """Write ``sqrt(m)`` as ``r sqrt(s)`` with s squarefree: ``(r, s)``."""
+    return next((r, m // r**2) for r in range(m, 0, -1) if m % r**2 == 0)
+
+
+def as_reinforce(group: int, j: fmpq) -> dict[int, fmpq]:
+    """Mistake: GRPO as fast as REINFORCE, which is so of groups of two alone."""
+    return {1: fmpq(1)}
+
+
+def filtered_speed(batch: int, j: fmpq) -> fmpq:
+    """Ours: the mean over the correct ones of a batch; a batch without any changes nothing."""
+    return (1 - (1 - j) ** batch) / j
+
+
+def negative_speed(weight: fmpq, j: fmpq) -> fmpq:
+    """Ours: wrong samples push the same way, since all scores sum to 0 in the mean."""
+    return 1 + weight
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """The speed of each method."""
+
+    grpo: Callable = group_speed
+    filtered: Callable = filtered_speed
+    negatives: Callable = negative_speed
+
+
+def _by_group(right: tuple[bool, ...]) -> list[dict[int, fmpq]]:
+    k, size = sum(right), len(right)
+    if k in (0, size):
+        return [{}] * size
+    root, rest = _root(k * (size - k))
+    return [{rest: fmpq(root, k if x else k - size) / size} for x in right]
+
+
+def _by_filter(right: tuple[bool, ...]) -> list[dict[int, fmpq]]:
+    return [{1: fmpq(int(x), max(sum(right), 1))} for x in right]
+
+
+NEGATIVE = fmpq(1, 3)
+
+
+def _by_sign(right: tuple[bool, ...]) -> list[dict[int, fmpq]]:
+    return [{1: (fmpq(1) if x else -NEGATIVE) / len(right)} for x in right]
+
+
+@functools.cache
+def _updates(size: str) -> list[tuple]:
+    """Problems with J, its gradient, and by method and batch the expected update, radicand by radicand."""
+    rng, found = random.Random(1801), []
+    cases = [(g, 2, 3) for n in (2, 3) for g in digraph_classes(n)]
+    if size == "full":
+        cases += [(g, 2, 2) for g in rng.sample(digraph_classes(4), 40)]
+    for adjacency, horizon, most in cases:
+        for source, target in problems(adjacency)[: None if size == "full" else 2]:
+            policy = rational_policy(len(adjacency), rng)
+            paths = list(exact.episodes(len(adjacency), source, target, horizon))
+            right = [exact.is_correct(adjacency, path, target) for path in paths]
+            if not any(right):
+                continue
+            chance = [exact.path_probability(policy, path, target) for path in paths]
+            scores = [exact.weighted_gradient(policy, [(p, target, fmpq(-1))]) for p in paths]
+            j = sum(p for p, x in zip(chance, right, strict=True) if x)
+            slope = exact.success_gradient(adjacency, policy, source, target, horizon)
+            updates = {}
+            for number in range(1, most + 1):
+                for name, weigh in (
+                    ("grpo", _by_group),
+                    ("filtered", _by_filter),
+                    ("negatives", _by_sign),
+                ):
+                    if number > 1 or name != "grpo":
+                        expected = _expected(number, chance, right, weigh)
+                        updates[name, number] = {
+                            m: exact.add(*zip(total, scores, strict=True))
+                            for m, total in expected.items()
+                        }
+            found.append((j, slope, updates))
+    return found
+
+
+def _expected(number: int, chance: list, right: list, weigh: Callable) -> dict[int, list]:
+    """What each sequence weighs in the mean over all batches of ``number``, by radicand."""
+    total: dict[int, list] = defaultdict(lambda: [fmpq(0)] * len(chance))
+    for batch in itertools.product(range(len(chance)), repeat=number):
+        probability = functools.reduce(lambda p, u: p * chance[u], batch, fmpq(1))
+        for u, weight in zip(batch, weigh(tuple(right[u] for u in batch)), strict=True):
+            for m, c in weight.items():
+                total[m][u] += probability * c
+    return total
+
+
+@claim(
+    "direction",
+    "exhaustive",
+    Speeds(),
+    {
+        "GRPO as fast as REINFORCE": Speeds(grpo=as_reinforce),
+        "log J from the first sample on": Speeds(filtered=lambda batch, j: 1 / j),
+        "wrong samples pull back": Speeds(negatives=lambda weight, j: 1 - weight),
+    },
+    seeds=(1801,),
+)
+def _direction(speeds: Speeds, size: str) -> Finding:
+    """The expected update of each method is its speed times the gradient of the success probability."""
+    tally = Tally("problems", "expected updates")
+    for j, slope, updates in _updates(size):
+        tally.add("problems")
+        for (name, number), update in updates.items():
+            if name == "grpo":
+                stated = speeds.grpo(number, j)
+            elif name == "filtered":
+                stated = {1: speeds.filtered(number, j)}
+            else:
+                stated = {1: speeds.negatives(NEGATIVE, j)}
+            gaps = (
+                exact.add((1, update.get(m, {})), (-stated.get(m, fmpq(0)), slope))
+                for m in update.keys() | stated.keys()
+            )
+            tally.add("expected updates", all(exact.largest(gap) == 0 for gap in gaps))
+    return tally.finding(
+        "all digraphs on 2 and 3 nodes by class"
+        f"{' and 40 on 4' if size == 'full' else ''}, a random policy a problem, at most 2 steps; every batch (group) of up to 3 sequences, "
+        "rational coefficients of each square root"
+    )
+
+
+# --- certified: how fast GRPO is -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bound:
+    """``w_G(p)^2 p (1 - p) < 1 - less / G``, groups from 2 to 64."""
+
+    less: int = 1
+
+
+def _room(group: int, less: int) -> arb_poly:
+    """``(1 - p)(1 - less/G) - p (E sqrt(a (1 - a)) / p)^2`` as a polynomial of p."""
+    p, mean = arb_poly([0, 1]), arb_poly([0])
+    for k in range(1, group):
+        weight = comb(group, k) * arb(k * (group - k)).sqrt() / group
+        mean += weight * p ** (k - 1) * (1 - p) ** (group - k)
+    return (1 - p) * (1 - arb(less) / group) - p * mean * mean
+
+
+@claim(
+    "speed",
+    "certified",
+    Bound(),
+    {"below by twice as much": Bound(2)},
+)
+def _speed(bound: Bound, size: str) -> Finding:
+    """GRPO's speed stays below that of the arcsine: w_G(p) < sqrt((1 - 1/G) / (p (1 - p)))."""
+    tally = Tally("groups", "boxes", undecided="undecided")
+    for group in (2, 3, 8) if size == "small" else range(2, 65):
+        tally.add("groups")
+        ctx.prec = 128 + 8 * group
+        gap, stack = _room(group, bound.less), [(fmpq(0), fmpq(1, 2))]
+        while stack:
+            low, high = stack.pop()
+            middle, radius = (low + high) / 2, (high - low) / 2
+            # Around the middle of the box, or the powers of a ball would each count for themselves.
+            value = gap(arb_poly([arb(middle), 1]))(arb(0, arb(radius)))
+            if value > 0 or value < 0:
+                tally.add("boxes", bool(value > 0))
+            elif high - low < fmpq(1, 2**14):
+                tally.add("boxes", None)
+            else:
+                stack += [(low, middle), (middle, high)]
+            if value < 0:
+                break
+    ctx.prec = 53
+    return tally.finding(
+        "arb balls over boxes of p that cover [0, 1/2], halved until decided; the speed is symmetric in p and 1 - p"
+    )
+
+
+# --- exhaustive: filtered SFT to convergence is resampling ---------------------------------------
+
+
+def wright_fisher(number: int) -> fmpq:
+    """Wright and Fisher: of the diversity a generation of N samples leaves ``1 - 1/N``."""
+    return 1 - fmpq(1, number)
+
+
+def bessel(number: int) -> fmpq:
+    """Mistake: ``1 - 1/(N+1)``."""
+    return 1 - fmpq(1, number + 1)
+
+
+def kept(number: int) -> fmpq:
+    """Mistake: in the mean nothing is lost."""
+    return fmpq(1)
+
+
+@claim(
+    "refit",
+    "exhaustive",
+    wright_fisher,
+    {"1 - 1/(N + 1)": bessel, "nothing is lost": kept},
+    seeds=(1802,),
+)
+def _refit(left: Callable, size: str) -> Finding:
+    """A row refitted to N of its own samples keeps its mean, loses 1/N of its diversity, and a choice that was not drawn for good."""
+    tally, rng = Tally("rows", "samples"), random.Random(1802)
+    for choices in (2, 3, 4):
+        for number in range(1, 4 if size == "small" else 6):
+            row = rational_row(choices, rng)
+            mean, diversity, lost = [fmpq(0)] * choices, fmpq(0), fmpq(0)
+            for drawn in itertools.product(range(choices), repeat=number):
+                chance = functools.reduce(lambda p, k: p * row[k], drawn, fmpq(1))
+                paths = [(0, 1 + k) for k in drawn]  # one step each, from one node
+                counts = exact.cooccurrence(paths, target=0)
+                rows = exact.frequencies(counts, choices + 1)
+                fitted = [fmpq(x.numerator, x.denominator) for x in rows[0, 0][1:]]
+                mean = [m + chance * x for m, x in zip(mean, fitted, strict=True)]
+                diversity += chance * (1 - sum(x * x for x in fitted))
+                lost += chance * (fitted[0] == 0)
+                tally.add("samples")
+            stated = left(number) * (1 - sum(x * x for x in row))
+            holds = mean == row and diversity == stated and lost == (1 - row[0]) ** number
+            tally.add("rows", holds)
+    return tally.finding(
+        "rows of 2 to 4 choices in random rationals, all samples of up to 5 of them; refitted by the counts of Theorem 3.1"
+    )
+
+
+# --- statistical: flows from one start -----------------------------------------------------------
+
+LEVELS = (0.5, 0.7, 0.9, 0.97)
+FORK = np.array([[0, 1, 1, 0, 0], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0] * 5])
+CURVES = tuple(range(8))  # of the start
+CURVE_MARGIN = -3  # log10 of the largest distance of two curves, in logits; set before any run
+
+
+def speed_of(name: str) -> Callable[[float], float]:
+    """The speed of a method, as a function of J."""
+    return {
+        "REINFORCE": lambda j: 1.0,
+        "filtered SFT": lambda j: 1 / j,
+        "GRPO, groups of 2": lambda j: 1.0,
+        "GRPO, groups of 8": functools.partial(float_speed, 8),
+        "arcsine": lambda j: (j * (1 - j)) ** -0.5,
+    }[name]
+
+
+METHODS = ("REINFORCE", "filtered SFT", "GRPO, groups of 8", "arcsine")
+
+
+def float_speed(group: int, j: float) -> float:
+    """``w_G(J)`` in floating point."""
+    mean = sum(
+        comb(group, k) * j**k * (1 - j) ** (group - k) * (k * (group - k)) ** 0.5 / group
+        for k in range(1, group)
+    )
+    return mean / (j * (1 - j))
+
+
+def flow_at_levels(
+    start: np.ndarray, sources: tuple[int, ...], method: str, levels=LEVELS
+) -> np.ndarray:
+    """Logits at which the exact flow of a method passes levels of the mean J, ``(levels, n, n)``.
+
+    Parameters
+    ----------
+    start
+        Logits ``(n, n)``, current by next, toward the last node of :data:`FORK`.
+    sources
+        The prompts; they share the rows of the nodes that both visit.
+    """
+    n, target, speed = len(FORK), len(FORK) - 1, speed_of(method)
+
+    def success(f):
+        policy = [softmax_rows(f).tolist()] * n
+        gradients, j = [], []
+        for source in sources:
+            slope = exact.success_gradient(FORK.tolist(), policy, source, target, n)
+            found = np.zeros((n, n))
+            for (_, row), values in slope.items():
+                found[row] = values
+            gradients.append(found)
+            j.append(exact.success_probabilities(FORK.tolist(), policy, target, n)[n][source])
+        return j, gradients
+
+    def ascent(t, y):
+        j, gradients = success(y.reshape(n, n))
+        return sum(speed(x) * g for x, g in zip(j, gradients, strict=True)).ravel()
+
+    def passes(level):
+        event = lambda t, y: np.mean(success(y.reshape(n, n))[0]) - level  # noqa: E731
+        event.terminal = level == levels[-1]
+        return event
+
+    solution = solve_ivp(
+        ascent, (0, 1e6), start.ravel(), rtol=1e-8, atol=1e-10, method="LSODA",
+        events=[passes(level) for level in levels],
+    )  # fmt: skip
+    return np.array([y[0].reshape(n, n) for y in solution.y_events])
+
+
+def one_prompt() -> tuple[int, ...]:
+    """Ours: one prompt, or prompts with rows of their own."""
+    return (0,)
+
+
+def shared_rows() -> tuple[int, ...]:
+    """Mistake: any prompts; these two share rows."""
+    return (0, 1)
+
+
+@functools.cache
+def _spread(seed: int, sources: tuple[int, ...]) -> float:
+    start = np.random.default_rng(seed).normal(size=FORK.shape)
+    passed = np.array([flow_at_levels(start, sources, method) for method in METHODS])
+    return float(np.log10(max(np.ptp(passed, axis=0).max(), 1e-16)))
+
+
+@claim(
+    "curve",
+    "statistical",
+    one_prompt,
+    {"prompts that share rows as well": shared_rows},
+    seeds=CURVES,
+    fixed="before any run",
+)
+def _curve(sources: Callable, size: str) -> Finding:
+    """For one prompt the exact flows of all methods run through the same logits, at equal success."""
+    seeds = CURVES[:3] if size == "small" else CURVES
+    found = estimate([_spread(seed, sources()) for seed in seeds], most=CURVE_MARGIN, of="starts")
+    return decide(
+        True,
+        f"largest distance in logits 10^{found.mean:.1f}, exponent in [{found.low:.1f}, {found.high:.1f}], margin: below {CURVE_MARGIN}",
+        f"{len(seeds)} random starts on one graph of 5 nodes; {', '.join(METHODS)}, at mean success {', '.join(map(str, LEVELS))}",
+        found,
+    )
+
+
+# --- exhaustive and transformer: the losses of the trainers --------------------------------------
+
+# A group of 4, and each way to average: the gradient is that of SFT with these weights.
+GROUP = 4
+
+
+def as_stated(a: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Samineni et al., on a batch: 0 where all samples of a group are alike."""
+    a = a.clamp(1e-9, 1 - 1e-9)
+    weights = torch.where(right, ((1 - a) / a).sqrt(), -(a / (1 - a)).sqrt())
+    return weights.masked_fill((a < 1e-6) | (a > 1 - 1e-6), 0.0)
+
+
+def positives_alone(a: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Mistake: the correct samples alone."""
+    return as_stated(a, right).clamp(min=0)
+
+
+def unnormalised(a: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Mistake: the deviation left out."""
+    return right.double() - a
+
+
+WRONG_WEIGHTS = {"correct samples alone": positives_alone, "no deviation": unnormalised}
+
+
+def _gap(model, tokens, right, weigh, average: str) -> float:
+    """Relative distance of GRPO's gradient to weighted SFT's, and of PPO's first inner step to both."""
+    steps = torch.as_tensor(task.path_steps(tokens, model.n))
+
+    def grpo(log_probs):
+        weights = losses.group_advantages(right.double(), GROUP)
+        each = losses.clipped(log_probs, log_probs.detach(), weights, 0.2, 0.2)
+        return losses.averaged(each, steps, average).mean()
+
+    def weighted(log_probs):
+        a = right.double().view(-1, GROUP).mean(1).repeat_interleave(GROUP)
+        return losses.averaged(-weigh(a, right)[:, None] * log_probs, steps, average).mean()
+
+    one, other = gradient_of(model, tokens, grpo)[1], gradient_of(model, tokens, weighted)[1]
+    return float((one - other).norm() / one.norm())
+
+
+@claim("autograd", "exhaustive", as_stated, WRONG_WEIGHTS, seeds=(1803,))
+def _autograd(weigh, size: str) -> Finding:
+    """The gradient of the trainer's GRPO loss is that of SFT with these weights, in tables."""
+    tally, rng = Tally("batches"), random.Random(1803)
+    generator, largest = torch.Generator().manual_seed(1803), 0.0
+    for adjacency in (g for g in digraph_classes(3) if problems(g)):
+        asked = problems(adjacency)[: 2 if size == "small" else None]
+        model = TabularModel(3)
+        set_policy(model, rational_policy(3, rng))
+        tokens = sample(model, asked, generator, samples=2 * GROUP, max_length=8)
+        right = torch.tensor(
+            [
+                exact.is_correct(adjacency, tuple(u[2:] if 3 not in u else u[2 : u.index(3)]), u[1])
+                and 3 in u
+                for u in tokens.tolist()
+            ]
+        )
+        if right.all() or not right.any():
+            continue
+        for average in losses.AVERAGES:
+            gap = _gap(model, tokens, right, weigh, average)
+            largest = max(largest, gap)
+            tally.add("batches", gap < 1e-10)
+    return tally.finding(
+        f"all digraphs on 3 nodes by class, groups of {GROUP}, averages {', '.join(losses.AVERAGES)}; relative to 1e-10, float64"
+    )
+
+
+@functools.cache
+def _written(size: str) -> tuple:
+    run = load_run(BASE_RUN)
+    generator = torch.Generator().manual_seed(1804)
+    pairs = torch.as_tensor(run.task.split.train_pairs)
+    number = 16 if size == "small" else 128
+    chosen = torch.randint(len(pairs), (number,), generator=generator)
+    tokens = sample(run.model, pairs[chosen], generator, samples=GROUP, temperature=1.3)
+    right = torch.as_tensor(task.check_sequences(run.task.graph, tokens) == task.Outcome.CORRECT)
+    return run.model, tokens, right
+
+
+@claim(
+    "transformer",
+    "transformer",
+    as_stated,
+    WRONG_WEIGHTS,
+    seeds=(BASE_RUN.seed, 1804),
+    fixed="before any run",
+)
+def _transformer(weigh, size: str) -> Finding:
+    """On the trained transformer as well."""
+    model, tokens, right = _written(size)
+    gap = max(_gap(model, tokens, right, weigh, average) for average in losses.AVERAGES)
+    met = gap <= 1e-10
+    mixed = right.view(-1, GROUP).double().mean(1)
+    return decide(
+        met,
+        f"relative gap of the gradients {'<= 1e-10' if met else f'{gap:.2f}'}",
+        f"any model; stored run, {len(tokens)} samples in groups of {GROUP}, {int(((mixed > 0) & (mixed < 1)).sum())} groups of both kinds, "
+        f"averages {', '.join(losses.AVERAGES)}, float64",
+    )
+
+
+CHECKS = (_weights, _direction, _refit, _autograd, _speed, _curve, _transformer)
