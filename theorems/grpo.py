@@ -35,10 +35,12 @@ from scipy.integrate import solve_ivp
 
 from planlib import exact, losses, task
 from planlib.evidence import Finding, Tally, claims, decide
+from planlib.graph import PlanningGraph
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
+from planlib.train import GRPOConfig, PolicyGradientConfig, train_grpo, train_policy_gradient
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.stored_runs import BASE_RUN
 from theorems.tables import set_policy, softmax_rows
@@ -331,6 +333,48 @@ def _refit(left: Callable, size: str) -> Finding:
     return tally.finding(
         "rows of 2 to 4 choices in random rationals, all samples of up to 5 of them; refitted by the counts of Theorem 3.1"
     )
+
+
+# --- what is left at perfection: the noise, for the page -----------------------------------------
+
+THREE = PlanningGraph([[0, 1, 1, 1, 0], *[[0, 0, 0, 0, 1]] * 3, [0] * 5])  # three ways to node 4
+
+
+def at_perfection(method: str, updates: int, number: int, seed: int) -> np.ndarray:
+    """Shares of three right choices along a method that starts perfect: ``(updates + 1, 3)``.
+
+    ``number`` sequences an update; REINFORCE and GRPO by their trainers with plain gradient steps
+    of 0.5, filtered SFT to convergence by its frequencies.
+    """
+    shares = np.array([0.5, 0.3, 0.2])
+    if method == "filtered SFT":
+        rng, found = np.random.default_rng(seed), [shares]
+        for _ in range(updates):
+            found.append(rng.multinomial(number, found[-1]) / number)
+        return np.array(found)
+    model = TabularModel(5)
+    with torch.no_grad():
+        model.f.fill_(-50.0)
+        model.f[4, 0, 1:4] = torch.as_tensor(shares).log()
+        model.f[4, 1:4, 4] = 0.0
+    settings = {
+        "steps": updates, "batch_size": number, "learning_rate": 0.5, "optimizer": "sgd",
+        "evaluate_every": 1, "max_length": 6,
+    }  # fmt: skip
+    config = PolicyGradientConfig(**settings)
+    train = train_policy_gradient
+    if method == "GRPO":
+        config, train = GRPOConfig(**settings, group=number // 2, average="sum"), train_grpo
+
+    def look(model):
+        row = model.f[4, 0].detach().softmax(0)[1:4]
+        return {str(k): float(x) for k, x in enumerate(row)}
+
+    generator = torch.Generator().manual_seed(seed)
+    history = train(
+        model, THREE, [(0, 4)], config, generator, evaluate=look, progress=False
+    )  # fmt: skip
+    return np.array([shares, *zip(*(history[str(k)] for k in range(3)), strict=True)])
 
 
 # --- statistical: flows from one start -----------------------------------------------------------
