@@ -37,6 +37,7 @@ RUNGS = (
 )
 VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A", "DESCRIPTION")
 # When a claim and its margin were fixed, on the rungs where data could have suggested them.
+ACRONYMS = {"grpo"}
 FIXED = ("before any run", "after seed 0", "after other seeds", "after all seeds")
 ON_DATA = ("statistical", "transformer")
 RECORDS = Path(__file__).resolve().parent.parent / "records"
@@ -425,9 +426,8 @@ class Record:
 
     def line(self) -> str:
         """Write one line for people."""
-        of = re.sub(
-            r"^figure", "figure ", re.sub(r"^(?=\d)", "theorem ", self.theorem)
-        ).capitalize()
+        of = re.sub(r"^figure", "figure ", re.sub(r"^(?=\d)", "theorem ", self.theorem))
+        of = of.upper() if of in ACRONYMS else of.capitalize()
         if self.verdict == "N/A":
             return f"{of} · {self.rung} · N/A · {self.scope}"
         word = "WAITING" if self.shown == "WAITING" else self.verdict
