@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from planlib.intervals import Estimate
-from planlib.studies import ACYCLIC, FRESH, SEEDS, rewards_and_policies
+from planlib.studies import ACYCLIC, FRESH, SEEDS, STUDIES, rewards_and_policies
 from planlib.study import READ_OUT, load_record
 
 LATER = tuple(SEEDS)[1:]  # margins were set on seed 0
 FRESH = tuple(FRESH)  # named before any of them was run, when those margins were long set
+NEXT = tuple(c.seed for c in STUDIES["q-models"])  # the next, with their models
 LAST = FRESH[4:]  # of these, what was not yet run when a claim was made of seeds 0 to 4
 CLASSES = ("feasible", "adjacent", "reachable", "neither")
 ON, OFF, OUT_ON, OUT_OFF = rewards_and_policies(ACYCLIC)

@@ -422,25 +422,34 @@ ON_POLICY, STARTS = Runs(), Runs(at=0, scale=Q.initial_scale)
 
 @dataclass(frozen=True)
 class Planning:
-    """Stored runs over seeds, and the mean accuracy that they are to reach."""
+    """Stored runs over seeds, and the mean accuracy that they are to reach.
+
+    With ``arrived`` a path counts where it comes to the target rightly, whether it ends there or not.
+    """
 
     runs: Runs = ON_POLICY
     accuracy: float = 0.98
+    arrived: bool = False
+    adjacent: float = LEVELS["adjacent"][1]  # how far steps onto dead ends may lie from 0
 
 
 def _levels(planning: Planning, size: str) -> Finding:
     runs = planning.runs
-    accuracy = estimate(runs.read("test_accuracy"), least=planning.accuracy)
+    right = np.array(runs.read("test_accuracy"))
+    if planning.arrived:
+        right = right + np.array(runs.read("test_no_end"))
+    accuracy = estimate(right, least=planning.accuracy)
+    bounds = LEVELS | {"adjacent": (0, planning.adjacent)}
     found = {
-        name: estimate(values, least=LEVELS[name][0] - LEVELS[name][1], most=sum(LEVELS[name]))
+        name: estimate(values, least=bounds[name][0] - bounds[name][1], most=sum(bounds[name]))
         for name, values in runs.levels().items()
     }
     levels, margins = (
-        ", ".join(f"{x:g}" for x in part) for part in zip(*LEVELS.values(), strict=True)
+        ", ".join(f"{x:g}" for x in part) for part in zip(*bounds.values(), strict=True)
     )
     return decide(
         True,
-        f"test accuracy {words(accuracy, 3)}; "
+        f"test paths that {'come to the target rightly' if planning.arrived else 'are correct'} {words(accuracy, 3)}; "
         + ", ".join(f"{name} {words(e)}" for name, e in found.items()),
         f"{runs.scope}; margins: accuracy {planning.accuracy}, levels within {margins} of {levels}",
         accuracy,
@@ -448,18 +457,20 @@ def _levels(planning: Planning, size: str) -> Finding:
     )
 
 
-def _planning(name: str, method: str, seeds: tuple, title: str, successor: str = ""):
+def _planning(name: str, method: str, seeds: tuple, title: str, successor: str = "", **others):
     """Declare that the levels are found and paths are correct, on some seeds."""
-    off = method == q_runs.OFF
-    least = 0.95 if off else 0.98
-    # Of outcome reward off-policy there are no fresh seeds.
-    outcome = Runs(q_runs.OUT_OFF) if off else Runs(q_runs.OUT_ON, seeds=seeds)
+    off, fixed = method == q_runs.OFF, others.pop("fixed", "after seed 0")
+    settings = {"accuracy": 0.95 if off else 0.98} | others
+    # Of outcome reward there are no other seeds, off-policy none that are fresh.
+    of = seeds if seeds in (q_runs.LATER, q_runs.FRESH) else q_runs.FRESH
+    outcome = Runs(q_runs.OUT_OFF) if off else Runs(q_runs.OUT_ON, seeds=of)
+    starts = replace(STARTS, seeds=seeds)
     wrong = {
-        "outcome reward": Planning(outcome, least),
-        "where it starts, SFT logits times 0.05": Planning(replace(STARTS, seeds=seeds), least),
+        "outcome reward": Planning(outcome, **settings),
+        "where it starts, SFT logits times 0.05": Planning(starts, **settings),
     }
-    statement = Planning(Runs(method, seeds=seeds), least)
-    how = {"seeds": seeds, "title": title, "fixed": "after seed 0", "successor": successor}
+    statement = Planning(Runs(method, seeds=seeds), **settings)
+    how = {"seeds": seeds, "title": title, "fixed": fixed, "successor": successor}
     return claim(name, "transformer", statement, wrong, **how)(_levels)
 
 
@@ -500,6 +511,17 @@ TRANSFORMERS = (
         q_runs.ON,
         q_runs.FRESH,
         "On seeds named before their runs, too, the logits take the three levels on-policy, and paths are correct.",
+        successor="arrives",
+    ),
+    # On three of the eight fresh seeds the model does not stop at one or two targets, to which it
+    # comes rightly.  Decided on the next seeds that were named, none of which had been run.
+    _planning(
+        "arrives",
+        q_runs.ON,
+        q_runs.NEXT,
+        "On the next seeds the levels are found on-policy, and paths come to the target rightly, whether they stop there or not.",
+        arrived=True,
+        fixed="after other seeds",
     ),
     _more_than_before(
         "seeds",
@@ -513,6 +535,7 @@ TRANSFORMERS = (
         q_runs.LAST,
         "before any run",
         "On four seeds that were not yet run, too, more test paths are right than before, and ten times as many.",
+        successor="arrives",
     ),
     _planning(
         "off-policy",
@@ -526,6 +549,16 @@ TRANSFORMERS = (
         q_runs.OFF,
         q_runs.FRESH,
         "On seeds named before their runs, too, levels and paths are found off-policy.",
+        successor="off-policy-seen",
+    ),
+    _planning(
+        "off-policy-seen",
+        q_runs.OFF,
+        q_runs.FRESH,
+        "What these seeds came to off-policy: paths are correct more often than 0.9, steps onto dead ends within 0.3 of their level, the others within the margins.",
+        accuracy=0.9,
+        adjacent=0.3,
+        fixed="after all seeds",
     ),
 )
 
