@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+import torch
+
 from planlib.intervals import Estimate
-from planlib.studies import ACYCLIC, FRESH, SEEDS, STUDIES, rewards_and_policies
-from planlib.study import READ_OUT, load_record
+from planlib.rollout import sample
+from planlib.studies import ACYCLIC, FRESH, SEEDS, STUDIES, Q, RunConfig, rewards_and_policies
+from planlib.study import READ_OUT, load_record, load_run
+from planlib.task import Outcome, check_sequences
 
 LATER = tuple(SEEDS)[1:]  # margins were set on seed 0
 FRESH = tuple(FRESH)  # named before any of them was run, when those margins were long set
@@ -53,6 +58,23 @@ class Runs:
             f"outside the hypotheses; stored runs of seeds {self.seeds[0]} to {self.seeds[-1]} of split, data, parameters and samples; "
             f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
         )
+
+
+UNSTOPPED = replace(ACYCLIC, seed=10, q=Q)  # a fresh seed whose model was kept
+
+
+def missed_stops(config: RunConfig) -> dict[int, tuple[int, int, int]]:
+    """By target: sampled paths of test problems that did not stop there, all samples, problems."""
+    run, samples = load_run(config), 4
+    pairs = run.task.split.test_pairs
+    generator, how = torch.Generator().manual_seed(0), {"temperature": READ_OUT, "max_length": 48}
+    tokens = sample(run.model, pairs, generator, samples=samples, **how)
+    went_on = check_sequences(run.task.graph, tokens) == Outcome.NO_END
+    targets = pairs[:, 1].repeat(samples)
+    return {
+        int(t): (int(went_on[targets == t].sum()), int((targets == t).sum()), problems)
+        for t, problems in zip(*np.unique(pairs[:, 1], return_counts=True), strict=True)
+    }
 
 
 def words(e: Estimate, digits: int = 2) -> str:
