@@ -125,13 +125,17 @@ class Jobs:
         return work
 
     def policy_gradient(self) -> Callable[[], int]:
+        return self._rollouts(train.train_policy_gradient, train.PolicyGradientConfig)
+
+    def grpo(self) -> Callable[[], int]:
+        return self._rollouts(train.train_grpo, train.GRPOConfig)
+
+    def _rollouts(self, loop: Callable, kind: type) -> Callable[[], int]:
         model = copy.deepcopy(self.model)
-        config = train.PolicyGradientConfig(steps=10, batch_size=512, learning_rate=1e-5)
+        config = kind(steps=10, batch_size=512, learning_rate=1e-5)
 
         def work():
-            train.train_policy_gradient(
-                model, self.graph, self.pairs, config, self.generator, progress=False
-            )
+            loop(model, self.graph, self.pairs, config, self.generator, progress=False)
             return config.steps * config.batch_size
 
         return work
@@ -166,6 +170,8 @@ def table() -> None:
             jobs.plain_policy_gradient(),
             100,
         ),
+        # A plain GRPO step writes its sequences one by one as well: that is what it costs.
+        ("GRPO rollouts, groups of 8", jobs.grpo(), jobs.plain_policy_gradient(), 100),
     ):
         a, b = compare(ours, plain)
         print(f"{name:34} {a:>11,.0f} {b:>10,.0f} {a / b:>7,.1f} {goal:>6}", flush=True)
