@@ -234,6 +234,83 @@ def _direction(speeds: Speeds, size: str) -> Finding:
     )
 
 
+# --- exhaustive: what the factor 1/length does to the length of wrong answers --------------------
+
+
+def either_way(longer: int, problems: int) -> bool:
+    """Ours: in some problems wrong answers grow by the factor, in some they shrink."""
+    return 0 < longer < problems
+
+
+def always(longer: int, problems: int) -> bool:
+    """Mistake: a wrong answer that is punished less for each step must grow."""
+    return longer == problems
+
+
+def never(longer: int, problems: int) -> bool:
+    """Mistake: it has no such effect."""
+    return longer == 0
+
+
+@functools.cache
+def lengths(size: str) -> list[tuple[fmpq, fmpq]]:
+    """How fast the mean length of wrong answers grows, per unit of success: without the factor, and with it."""
+    rng, found = random.Random(1805), []
+    cases = [(g, horizon) for n in (2, 3) for g in digraph_classes(n) for horizon in (2, 3)]
+    if size == "full":
+        cases += [(g, 3) for g in rng.sample(digraph_classes(4), 12)]
+    for adjacency, horizon in cases:
+        for source, target in problems(adjacency):
+            policy = rational_policy(len(adjacency), rng)
+            paths = list(exact.episodes(len(adjacency), source, target, horizon))
+            right = [exact.is_correct(adjacency, path, target) for path in paths]
+            steps = [len(path) - 1 for path in paths]
+            of_wrong = [n for n, x in zip(steps, right, strict=True) if not x]
+            if len(of_wrong) == len(paths) or len(set(of_wrong)) < 2:
+                continue
+            chance = [exact.path_probability(policy, path, target) for path in paths]
+            score = [exact.weighted_gradient(policy, [(p, target, fmpq(-1))]) for p in paths]
+            j = sum(p for p, x in zip(chance, right, strict=True) if x)
+            each = list(zip(chance, score, right, steps, strict=True))
+            slope = exact.add(*((p, g) for p, g, x, _ in each if x))
+            # In the mean a group weighs right and wrong answers as 1/J and -1/(1 - J).
+            by_length = exact.add(*((p / (j if x else j - 1) / n, g) for p, g, x, n in each))
+            mean = sum(p * n for p, _, x, n in each if not x) / (1 - j)
+            growth = exact.add(*((p * (n - mean) / (1 - j), g) for p, g, x, n in each if not x))
+            found.append(
+                tuple(
+                    _along(growth, update) / _along(slope, update) for update in (slope, by_length)
+                )
+            )
+    return found
+
+
+def _along(gradient: exact.Gradient, direction: exact.Gradient) -> fmpq:
+    """Inner product of two gradients."""
+    pairs = ((gradient[row], direction[row]) for row in gradient.keys() & direction.keys())
+    return sum((x * y for a, b in pairs for x, y in zip(a, b, strict=True)), fmpq(0))
+
+
+@claim(
+    "length",
+    "exhaustive",
+    either_way,
+    {"always longer": always, "never longer": never},
+    seeds=(1805,),
+)
+def _length(sign: Callable, size: str) -> Finding:
+    """The factor 1/length makes wrong answers longer in some problems and shorter in others, per unit of success gained."""
+    found = lengths(size)
+    longer = sum(by_length > plain for plain, by_length in found)
+    grow = sum(by_length > 0 for _, by_length in found)
+    return decide(
+        sign(longer, len(found)),
+        f"longer by the factor in {longer} of {len(found)} problems; growing in {grow}, without the factor in {sum(plain > 0 for plain, _ in found)}",
+        f"all digraphs on 2 and 3 nodes by class{' and 12 on 4' if size == 'full' else ''}, at most 2 or 3 steps, a random policy a problem; expected updates of "
+        "large groups, exact rationals",
+    )
+
+
 # --- certified: how fast GRPO is -----------------------------------------------------------------
 
 
@@ -592,4 +669,4 @@ def _transformer(weigh, size: str) -> Finding:
     )
 
 
-CHECKS = (_weights, _direction, _refit, _autograd, _speed, _curve, _transformer)
+CHECKS = (_weights, _direction, _refit, _length, _autograd, _speed, _curve, _transformer)
