@@ -233,8 +233,8 @@ class FilteredSFTConfig(_Config):
     inner_steps
         Optimizer steps on each batch (a generation); many train it to convergence.
     negative_weight
-        What a wrong sample counts, with the sign turned, where a correct one counts 1; the mean
-        is over those that count.  0 keeps the correct ones alone.
+        What a wrong sample counts, with the sign turned, where a correct one counts 1.  The mean
+        is over the samples that count: over the correct ones alone if it is 0, else over all.
     average
         ``sequence``, ``token`` or ``sum``: see :func:`planlib.losses.averaged`.
     max_length
@@ -481,9 +481,10 @@ def train_filtered_sft(
     def loss_of(batch: _Batch) -> Tensor:
         correct = batch.correct.to(batch.log_probs)  # (B,)
         weights = correct - config.negative_weight * (1 - correct)
-        counted = (weights != 0).sum().clamp(min=1)
-        each = losses.averaged(-batch.log_probs, batch.steps, config.average)  # (B,)
-        return (weights * each).sum() / counted
+        counts = weights != 0  # (B,)
+        log_probs, steps = batch.log_probs[counts], batch.steps[counts]
+        each = losses.averaged(-log_probs, steps, config.average)
+        return (weights[counts] * each).sum() / counts.sum().clamp(min=1)
 
     return _train_policy(
         model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress

@@ -209,8 +209,8 @@ def advantages_of(config, right, mistake):
     return found
 
 
-def divisors(config, rows, mistake):
-    """What each sequence's sum is divided by, beside the batch."""
+def divisors(config, rows, weights, mistake):
+    """What each sequence's sum is divided by, beside the batch; a mean is over those that count."""
     lengths = [
         sum(k != END or not getattr(config, "ignore_end", False) for _, _, k in moves(row))
         for row in rows
@@ -220,7 +220,12 @@ def divisors(config, rows, mistake):
         average = "token" if average == "sequence" else "sequence"
     if average == "sum":
         return [1.0] * BATCH
-    return lengths if average == "sequence" else [sum(lengths) / BATCH] * BATCH
+    if average == "sequence":
+        return lengths
+    if isinstance(config, FilteredSFTConfig):
+        counted = [n for n, w in zip(lengths, weights, strict=True) if w != 0] or [1]
+        return [sum(counted) / len(counted)] * BATCH
+    return [sum(lengths) / BATCH] * BATCH
 
 
 def slope_of_clip(config, ratio, weight):
@@ -249,7 +254,9 @@ def plain_policy(config, mistake=None):
             weights, count = advantages_of(config, right, mistake), BATCH
         for _ in range(config.inner_steps):
             gradient, loss = np.zeros_like(f), 0.0
-            for row, weight, by in zip(rows, weights, divisors(config, rows, mistake), strict=True):
+            for row, weight, by in zip(
+                rows, weights, divisors(config, rows, weights, mistake), strict=True
+            ):
                 scale = 1 / (count * by)
                 for i, j, following in moves(row):
                     end = following == END
