@@ -25,6 +25,18 @@ def ten():
     return erdos_renyi(10, 0.4, acyclic=True, seed=0)
 
 
+# Files whose tests take long: they begin first, so that two workers end together.
+LONG = ("test_study_engine", "test_study", "test_readings", "test_train", "test_theorems")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.stem
+        return LONG.index(name) if name in LONG else len(LONG)
+
+    items.sort(key=place)
+
+
 def random_models(n, seed=0):
     """One model of each kind with parameters that are not all alike."""
     generator = torch.Generator().manual_seed(seed)
