@@ -319,6 +319,7 @@ def until_flat(base: RunConfig) -> dict[str, RunConfig]:
 # Composition: trained within neighbouring stages, tested from the first to the third.  Each seed
 # has a graph of its own; seed 0 was scouted, and the claims are decided on the others.
 STAGED_SEEDS = range(1, 9)
+STAGED_NEXT = range(9, 17)  # named when those had been seen, before any of these was run
 STAGED_STEPS = {"steps": 2000, "evaluate_every": 100}
 
 
@@ -373,6 +374,12 @@ def without_positions(base: RunConfig) -> dict[str, RunConfig]:
     methods = who_composes(plain) | other_choices(plain)
     names = ("PG", "stops at the first error")
     return {f"{name}, no positions": methods[name] for name in names}
+
+
+def who_arrives(base: RunConfig) -> dict[str, RunConfig]:
+    """What is asked again on the next graphs: policy gradient, and Q-learning that explores."""
+    methods = who_composes(base)
+    return {name: methods[name] for name in ("PG", "Q, ε = 0.5")}
 
 
 KL_WEIGHTS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # lambda in figures 2a to 2d
@@ -550,6 +557,9 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
             ("composition-positions", without_positions),
         )
     },
+    "composition-next": tuple(
+        c for seed in STAGED_NEXT for c in who_arrives(staged_base(seed)).values()
+    ),
     "layers": tuple(
         replace(ACYCLIC, seed=2, layers=2, **stage) for stage in ({}, {"pg": PG}, {"q": Q})
     ),

@@ -60,12 +60,13 @@ class Reached:
 class Point:
     """One figure: the mean of ``series`` over the evaluations ``at``, of the best of some methods.
 
-    A pair of series stands for their difference.
+    A pair of series stands for their difference; ``plus`` is added.
     """
 
     method: str | tuple[str, ...]
     series: str | tuple[str, str]
     at: tuple | Reached = LAST
+    plus: str = ""
 
     def of(self, methods: dict[str, RunConfig]) -> float:
         """Read the figure from the stored run of ``methods`` (one seed's)."""
@@ -75,7 +76,8 @@ class Point:
     def _of_one(self, config: RunConfig) -> float:
         history = load_record(config)[1]
         names = (self.series,) if isinstance(self.series, str) else self.series
-        at, asked = self.at, set(names)
+        added = (self.plus,) if self.plus else ()
+        at, asked = self.at, {*names, *added}
         if isinstance(at, Reached):
             asked.add(at.series)
         if not asked <= set(history):
@@ -88,7 +90,8 @@ class Point:
             first = int(np.argmax(curve >= at.level))
             at = (first, first + 1)
         means = [float(np.mean(history[name][slice(*at)])) for name in names]
-        return means[0] - sum(means[1:])
+        more = sum(float(np.mean(history[name][slice(*at)])) for name in added)
+        return means[0] - sum(means[1:]) + more
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ def _words(gap: Gap) -> str:
             evaluations = f"{point.at[0]} to {(point.at[1] or 0) - 1}"
             at = when.get(point.at, f" at evaluations {evaluations}")
         series = point.series if isinstance(point.series, str) else " less ".join(point.series)
+        series += f" and {point.plus}" if point.plus else ""
         many = not isinstance(point.method, str)
         return f"{series} of {'the best of ' if many else ''}{', '.join(point.method) if many else point.method}{at}"
 

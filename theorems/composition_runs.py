@@ -8,6 +8,7 @@ Source: ours; the methods are those of Wang et al., arXiv 2509.22613, section 3.
 from __future__ import annotations
 
 from planlib.studies import (
+    STAGED_NEXT,
     STAGED_SEEDS,
     RunConfig,
     more_exploration,
@@ -35,6 +36,16 @@ def methods(base: RunConfig) -> dict[str, RunConfig]:
 _claim = claims_on(
     "composition", methods, staged_base(0), "three stages of 30 nodes", tuple(STAGED_SEEDS)
 )
+
+
+_next = claims_on(
+    "composition", methods, staged_base(0), "three stages of 30 nodes", tuple(STAGED_NEXT)
+)
+
+
+def arrived(method: str) -> Point:
+    """Share of test problems whose path comes to the target rightly, whether it stops there or not."""
+    return Point(method, "test_accuracy", plus="test_no_end")
 
 
 def below(method: str, most: float, series: str = "test_accuracy", at=LAST) -> Gap:
@@ -78,6 +89,16 @@ CHECKS = (
             "with a fifth explored as well": above(SOME, 0.9),
             "with the rewards of other edges as well": above(SHUFFLED, 0.9),
         },
+        successor="arrives",
+    ),
+    # On one of the eight graphs nearly all paths come to the target and do not stop there.  Decided
+    # on the next graphs, none of which had been run.
+    _next(
+        "arrives",
+        "On the next graphs more than 0.9 of its paths come to the target rightly, whether they stop there or not.",
+        Gap(arrived(HALF), None, 0.9),
+        {"after policy gradient as well": Gap(arrived("PG"), None, 0.9)},
+        fixed="after other seeds",
     ),
     _claim(
         "unexplored",
@@ -89,7 +110,16 @@ CHECKS = (
         "how-much",
         "A fifth explored is not enough in 2,000 updates: half of the steps plan more by over 0.3.",
         more(HALF, SOME, 0.3),
-        {"a fifth plans more than none by as much": more(SOME, NONE, 0.3)},
+        # "A fifth plans more than none by as much" stood here; eight graphs leave it open, as the claim.
+        {"policy gradient plans more than a fifth by as much": more("PG", SOME, 0.3)},
+        successor="how-much-seen",
+    ),
+    _claim(
+        "how-much-seen",
+        "On these graphs fewer paths come to the target with a fifth explored than with half.",
+        Gap(arrived(HALF), arrived(SOME), 0.0),
+        {"than with none": Gap(arrived(NONE), arrived(SOME), 0.0)},
+        fixed="after all seeds",
     ),
     _claim(
         "too-much",
@@ -123,8 +153,8 @@ CHECKS = (
         "Where half is explored the second step is right at both places: more than 0.9.",
         above(HALF, 0.9, "second"),
         {
+            # "With a fifth explored as well" stood here, too: eight graphs leave it open.
             "after policy gradient as well": above("PG", 0.9, "second"),
-            "with a fifth explored as well": above(SOME, 0.9, "second"),
         },
     ),
     _claim(
