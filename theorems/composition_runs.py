@@ -171,6 +171,18 @@ CHECKS = (
             "at the prompt as well": below(STOPS, 0.2, "second_at_prompt"),
             "where the episode goes on as well": below(HALF, 0.2, "second"),
         },
+        successor="stopped-place-seen",
+    ),
+    _claim(
+        "stopped-place-seen",
+        "On these graphs second steps are right a place later less often than where the episode goes on, by over 0.2.",
+        Gap(Point(HALF, "second"), Point(STOPS, "second"), 0.2),
+        {
+            "at the prompt as well": Gap(
+                Point(HALF, "second_at_prompt"), Point(STOPS, "second_at_prompt"), 0.2
+            )
+        },
+        fixed="after all seeds",
     ),
     _claim(
         "unscaled",
