@@ -61,6 +61,8 @@ def falls_since(level, least):
         (Gap(Point(("up", "flat"), "right"), Point("flat", "right"), 0.3), "PASS"),
         (Gap(Point("flat", "right"), Point(("up", "flat"), "right"), -0.3), "FAIL"),
         (Gap(Point("up", "right"), None, 0.5), "PASS"),
+        (Gap(Point("up", "right", plus="right"), None, 1.0), "PASS"),
+        (Gap(Point("up", "right", plus="right"), None, most=1.0), "FAIL"),
         (rise("flat", float(0)), "UNDECIDED"),
         (rise("up", 0.4, most=0.6), "PASS"),
         (rise("up", 0.1, most=0.3), "FAIL"),

@@ -141,6 +141,14 @@ CHECKS = (
             "with positions as well": above("PG", 0.9, "second"),
             "its first steps as well": above("PG, no positions", 0.9, "first"),
         },
+        successor="place-free-seen",
+    ),
+    _claim(
+        "place-free-seen",
+        "On these graphs it knows more second steps than with positions, by over 0.5.",
+        Gap(Point("PG, no positions", "second"), Point("PG", "second"), 0.5),
+        {"first steps as well": Gap(Point("PG, no positions", "first"), Point("PG", "first"), 0.5)},
+        fixed="after all seeds",
     ),
     _claim(
         "row-free",
