@@ -26,7 +26,9 @@ LIVE = [c for c in ALL if isinstance(c, Check)]
 FIGURES = [c for t in theorems.FIGURES for c in theorems.checks(t)]
 # Claims on data whose verdict does not rest on a mean over independent cases.
 WITHOUT_ESTIMATES = {
-    "4.1/transformer",  # an equality on a given batch, to rounding: nothing is drawn that could vary
+    # Equalities on a given batch, to rounding: nothing is drawn that could vary.
+    "4.1/transformer",
+    "grpo/transformer",
 }
 HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.THEOREMS]
 

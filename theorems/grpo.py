@@ -43,8 +43,7 @@ from planlib.study import load_run
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
 from theorems.stored_runs import BASE_RUN
-from theorems.tables import set_policy
-from theorems.theorem_4_1 import gradient_of
+from theorems.tables import gradient_of, set_policy
 
 claim = claims("grpo")
 

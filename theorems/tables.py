@@ -1,6 +1,8 @@
-"""Tables that hold a given policy, the trainer's own gradient on them, and Q-learning entry by entry."""
+"""Tables that hold a given policy, gradients by autograd on them and on any model, and Q-learning entry by entry."""
 
 from __future__ import annotations
+
+import copy
 
 import numpy as np
 import torch
@@ -41,6 +43,18 @@ def autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:
     weights = torch.tensor([as_float(fmpq(x)) for x in returns], dtype=torch.float64)
     losses.policy_gradient(log_probs, weights).sum().backward()
     return model.f.grad
+
+
+def gradient_of(model: torch.nn.Module, tokens: torch.Tensor, loss) -> tuple[float, torch.Tensor]:
+    """Loss and flat gradient of a float64 copy of the model: a number and shape ``(P,)``.
+
+    ``loss`` maps log-probabilities ``(B, S)`` to a scalar.
+    """
+    model = copy.deepcopy(model).double()
+    steps = torch.as_tensor(task.path_steps(tokens, model.n))
+    value = loss(losses.path_log_probs(model, tokens, steps))
+    value.backward()
+    return value.item(), torch.cat([x.grad.flatten() for x in model.parameters()])
 
 
 def softmax_rows(f: np.ndarray) -> np.ndarray:

@@ -21,7 +21,6 @@ Source: Wang et al., arXiv 2509.22613, Theorem 4.1; the check in expectation
 
 from __future__ import annotations
 
-import copy
 import functools
 import itertools
 import math
@@ -47,7 +46,7 @@ from theorems.small_graphs import (
     rational_row,
 )
 from theorems.stored_runs import BASE_RUN
-from theorems.tables import autograd_gradient
+from theorems.tables import autograd_gradient, gradient_of
 from theorems.traced import derivatives
 
 claim = claims("4.1")
@@ -400,18 +399,6 @@ def _transformer(weights, size: str) -> Finding:
         f"inside the hypotheses: any model; stored run, {len(tokens)} samples, "
         f"{int(correct.sum())} correct, r = 1, p = 0 and -1/4, {pg[1].numel():,} parameters, float64",
     )
-
-
-def gradient_of(model: torch.nn.Module, tokens: torch.Tensor, loss) -> tuple[float, torch.Tensor]:
-    """Loss and flat gradient of a float64 copy of the model: a number and shape ``(P,)``.
-
-    ``loss`` maps log-probabilities ``(B, S)`` to a scalar.
-    """
-    model = copy.deepcopy(model).double()
-    steps = torch.as_tensor(task.path_steps(tokens, model.n))
-    value = loss(losses.path_log_probs(model, tokens, steps))
-    value.backward()
-    return value.item(), torch.cat([x.grad.flatten() for x in model.parameters()])
 
 
 # --- hypotheses -------------------------------------------------------------------------------
