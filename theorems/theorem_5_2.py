@@ -513,7 +513,7 @@ TRANSFORMERS = (
         "On seeds named before their runs, too, the logits take the three levels on-policy, and paths are correct.",
         successor="arrives",
     ),
-    # On three of the eight fresh seeds the model does not stop at one or two targets, to which it
+    # On three of the eight fresh seeds the model does not stop at a few targets, to which it
     # comes rightly.  Decided on the next seeds that were named, none of which had been run.
     _planning(
         "arrives",
