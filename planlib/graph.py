@@ -14,7 +14,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +42,12 @@ class InputError(ValueError):
 
 class GraphError(InputError):
     """The adjacency matrix, the graph's name or its file does not describe a planning graph."""
+
+
+def check_one_of(argument: str, value: object, known: Collection) -> None:
+    """Refuse a value that is none of those known, and name them."""
+    if value not in known:
+        raise InputError(argument, f"one of {known}", repr(value))
 
 
 def plain_number(argument: str, value: object, kind: type) -> object:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from planlib.graph import InputError
+from planlib.graph import InputError, check_one_of
 
 BASELINES = ("none", "mean", "leave_one_out")
 DEVIATIONS = ("population", "sample", "none")
@@ -85,8 +85,7 @@ def advantages(returns: Tensor, baseline: str = "none") -> Tensor:
     InputError
         If the baseline is none of these.
     """
-    if baseline not in BASELINES:
-        raise InputError("baseline", f"one of {BASELINES}", repr(baseline))
+    check_one_of("baseline", baseline, BASELINES)
     if baseline == "none":
         return returns
     if not returns.is_floating_point():
@@ -123,8 +122,7 @@ def group_advantages(
         raise InputError("group", "at least 2 samples a problem, to compare them", group)
     if len(returns) % group:
         raise InputError("group", f"a divisor of the batch of {len(returns)}", group)
-    if deviation not in DEVIATIONS:
-        raise InputError("deviation", f"one of {DEVIATIONS}", repr(deviation))
+    check_one_of("deviation", deviation, DEVIATIONS)
     if not returns.is_floating_point():
         returns = returns.double()
     rows = returns.view(-1, group)  # (B / group, group)
@@ -170,8 +168,7 @@ def kl_penalty(log_probs: Tensor, base_log_probs: Tensor, estimator: str = "k3")
     InputError
         If the estimator is none of these.
     """
-    if estimator not in KL_ESTIMATORS:
-        raise InputError("kl_estimator", f"one of {KL_ESTIMATORS}", repr(estimator))
+    check_one_of("kl_estimator", estimator, KL_ESTIMATORS)
     d = base_log_probs.detach() - log_probs  # (B, S)
     if estimator == "k1":
         return -d
@@ -194,8 +191,7 @@ def averaged(per_step: Tensor, steps: Tensor, average: str = "sequence") -> Tens
     InputError
         If the average is none of these.
     """
-    if average not in AVERAGES:
-        raise InputError("average", f"one of {AVERAGES}", repr(average))
+    check_one_of("average", average, AVERAGES)
     total, lengths = (per_step * steps).sum(1), steps.sum(1)
     if average == "sequence":
         return total / lengths.clamp(min=1)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from planlib.graph import InputError, plain_fields, plain_number
+from planlib.graph import InputError, check_one_of, plain_fields, plain_number
 
 
 class _TargetCurrentModel(nn.Module):
@@ -119,8 +119,7 @@ class TransformerConfig:
 
     def __post_init__(self):
         plain_fields(self)
-        if self.positions not in POSITIONS:
-            raise InputError("positions", f"one of {POSITIONS}", repr(self.positions))
+        check_one_of("positions", self.positions, POSITIONS)
         for name, least in (("n", 2), ("layers", 1), ("heads", 1), ("width", 1), ("max_length", 4)):
             if getattr(self, name) < least:
                 raise InputError(name, f"at least {least}", getattr(self, name))

@@ -170,9 +170,14 @@ class RunConfig:
         return TransformerConfig(n, *size, self.positions)
 
     @property
+    def method(self) -> str:
+        """The field of the second stage, or ``sft`` without one."""
+        return next((name for name in SECOND if getattr(self, name)), "sft")
+
+    @property
     def stage(self) -> object | None:
         """The settings of the second stage, if there is one."""
-        return next((stage for name in SECOND if (stage := getattr(self, name))), None)
+        return None if self.method == "sft" else getattr(self, self.method)
 
     @property
     def base(self) -> RunConfig:
@@ -222,14 +227,13 @@ class RunConfig:
         for name, configs in STUDIES.items():
             if self in configs:
                 return f"python -m planlib study {name} --only {self.key}"
-        stage = next((name for name in SECOND if getattr(self, name)), "sft")
-        given = RunConfig(**({stage: USUAL[stage]} if stage in USUAL else {}))
+        given = RunConfig(**{name: USUAL[name] for name in SECOND if name == self.method})
         words = ["--graph", self.graph, "--seed", str(self.seed)]
         for name, value in _differing(self, given):
             if name not in ("graph", "seed"):
                 option = f"--{name.replace('_', '-')}"
                 words += [option] if value is True else [option, str(value)]
-        return f"python -m planlib train {stage.replace('_', '-')} {shlex.join(words)}"
+        return f"python -m planlib train {self.method.replace('_', '-')} {shlex.join(words)}"
 
 
 def _differing(config: object, given: object, prefix: str = "") -> Iterator[tuple[str, object]]:
@@ -491,6 +495,9 @@ _SHORT_2 = tuple(
 (_slowest,) = with_discount(replace(BLOCKSWORLD, seed=1)).values()
 HALFWAY = replace(_slowest, q=replace(_slowest.q, steps=400))
 
+# A fresh seed that does not stop at some targets: at which?
+UNSTOPPED = replace(ACYCLIC, seed=10, q=Q)
+
 # Yours: change a setting or add a line, `python -m planlib study mine`; "Run your own" draws it.
 MINE = {
     "PG, λ = 0.03": replace(ACYCLIC, pg=replace(PG, kl_weight=0.03, **FIGURE_2)),
@@ -584,6 +591,5 @@ KEPT = (
     with_cycles(CYCLIC, 2, Q.initial_scale),
     *STUDIES["q-cycles-flat"],
     *STUDIES["q-models"],
-    # A fresh seed that does not stop at some targets: at which?
-    replace(ACYCLIC, seed=10, q=Q),
+    UNSTOPPED,
 )

@@ -142,7 +142,7 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
     elif config.more_sft:
         history = train_sft(base.model, task.data, config.more_sft, generator, **common)
     else:
-        (train,) = (how for name, how in SAMPLED.items() if getattr(config, name))
+        train = SAMPLED[config.method]
         history = train(base.model, graph, pairs, config.stage, generator, **common)
     history = {k: start.get(k, []) + v for k, v in history.items()}
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]

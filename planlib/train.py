@@ -33,7 +33,7 @@ from planlib.checkpoints import (  # noqa: F401 - who trains finds the whole roo
     load_model,
     save_model,
 )
-from planlib.graph import InputError, PlanningGraph, plain_fields
+from planlib.graph import InputError, PlanningGraph, check_one_of, plain_fields
 from planlib.rollout import sample
 
 REWARDS = ("process", "outcome", "shuffled")
@@ -122,8 +122,7 @@ class PolicyGradientConfig(_Config):
     def __post_init__(self):
         super().__post_init__()
         _check_not_negative(self, "kl_weight")
-        if self.baseline not in losses.BASELINES:
-            raise InputError("baseline", f"one of {losses.BASELINES}", repr(self.baseline))
+        check_one_of("baseline", self.baseline, losses.BASELINES)
         _check_max_length(self)
 
 
@@ -166,12 +165,8 @@ class _ClippedConfig(_Config):
         _check_not_negative(self, "clip_low", "clip_high", "kl_weight")
         if self.clip_low >= 1:
             raise InputError("clip_low", "a number in [0, 1)", self.clip_low)
-        for name, known in (
-            ("average", losses.AVERAGES),
-            ("kl_estimator", losses.KL_ESTIMATORS),
-        ):
-            if getattr(self, name) not in known:
-                raise InputError(name, f"one of {known}", repr(getattr(self, name)))
+        check_one_of("average", self.average, losses.AVERAGES)
+        check_one_of("kl_estimator", self.kl_estimator, losses.KL_ESTIMATORS)
         _check_max_length(self)
 
 
@@ -199,8 +194,7 @@ class GRPOConfig(_ClippedConfig):
         if self.batch_size % self.group:
             wanted = f"a divisor of the batch of {self.batch_size}: whole groups"
             raise InputError("group", wanted, self.group)
-        if self.deviation not in losses.DEVIATIONS:
-            raise InputError("deviation", f"one of {losses.DEVIATIONS}", repr(self.deviation))
+        check_one_of("deviation", self.deviation, losses.DEVIATIONS)
         _check_not_negative(self, "stabiliser")
 
 
@@ -220,8 +214,7 @@ class PPOConfig(_ClippedConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.baseline not in losses.BASELINES:
-            raise InputError("baseline", f"one of {losses.BASELINES}", repr(self.baseline))
+        check_one_of("baseline", self.baseline, losses.BASELINES)
 
 
 @dataclass(frozen=True)
@@ -253,8 +246,7 @@ class FilteredSFTConfig(_Config):
         if self.inner_steps < 1:
             raise InputError("inner_steps", "at least 1", self.inner_steps)
         _check_not_negative(self, "negative_weight")
-        if self.average not in losses.AVERAGES:
-            raise InputError("average", f"one of {losses.AVERAGES}", repr(self.average))
+        check_one_of("average", self.average, losses.AVERAGES)
         _check_max_length(self)
 
 
@@ -310,8 +302,7 @@ class QLearningConfig(_Config):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.reward not in REWARDS:
-            raise InputError("reward", f"one of {REWARDS}", repr(self.reward))
+        check_one_of("reward", self.reward, REWARDS)
         if self.temperature <= 0:
             raise InputError("temperature", "a positive number", self.temperature)
         if self.initial_scale < 0:

@@ -147,6 +147,14 @@ def baseline_of(returns, b, kind):
     return (sum(returns) - returns[b]) / (len(returns) - 1)
 
 
+def note(history, known, rows, right, loss):
+    """What every trainer that samples the policy logs of an update."""
+    known |= {tuple(x for x in row if x != PAD) for row, y in zip(rows, right, strict=True) if y}
+    history["loss"].append(loss)
+    history["accuracy"].append(np.mean(right))
+    history["known_paths"].append(len(known))
+
+
 def plain_policy_gradient(config, mistake=None):
     f, draws, optimizer = start(), generator(), Optimizer(config)
     base = f.copy()
@@ -174,12 +182,7 @@ def plain_policy_gradient(config, mistake=None):
         f = optimizer.step(f, gradient, k)
         if mistake == "base that moves":
             base = f.copy()
-        known |= {
-            tuple(x for x in row if x != PAD) for row, y in zip(rows, right, strict=True) if y
-        }
-        history["loss"].append(loss)
-        history["accuracy"].append(np.mean(right))
-        history["known_paths"].append(len(known))
+        note(history, known, rows, right, loss)
     return f, history
 
 
@@ -289,12 +292,7 @@ def plain_policy(config, mistake=None):
                     gradient[i, j] -= slope * toward * scale
             f = optimizer.step(f, gradient, taken)
             taken += 1
-        known |= {
-            tuple(x for x in row if x != PAD) for row, y in zip(rows, right, strict=True) if y
-        }
-        history["loss"].append(loss)
-        history["accuracy"].append(np.mean(right))
-        history["known_paths"].append(len(known))
+        note(history, known, rows, right, loss)
     return f, history
 
 

@@ -13,7 +13,7 @@ import torch
 
 from planlib.intervals import Estimate
 from planlib.rollout import sample
-from planlib.studies import ACYCLIC, FRESH, SEEDS, STUDIES, Q, RunConfig, rewards_and_policies
+from planlib.studies import ACYCLIC, FRESH, SEEDS, STUDIES, RunConfig, rewards_and_policies
 from planlib.study import READ_OUT, load_record, load_run
 from planlib.task import Outcome, check_sequences
 
@@ -58,9 +58,6 @@ class Runs:
             f"outside the hypotheses; stored runs of seeds {self.seeds[0]} to {self.seeds[-1]} of split, data, parameters and samples; "
             f"mean values of the classes feasible, adjacent, reachable, neither; accuracy on test pairs at temperature {READ_OUT}"
         )
-
-
-UNSTOPPED = replace(ACYCLIC, seed=10, q=Q)  # a fresh seed whose model was kept
 
 
 def missed_stops(config: RunConfig) -> dict[int, tuple[int, int, int]]:
