@@ -85,7 +85,7 @@ def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     targets and current nodes that can reach them, at the prompt; accuracy at
     temperature :data:`READ_OUT`.
     """
-    targets, nodes = np.nonzero(task.graph.reachability & ~np.eye(task.graph.n, dtype=bool))
+    targets, nodes = task.graph.problem_rows()
     values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
     legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
     figures = _figures(model, task, seed, READ_OUT)

@@ -14,7 +14,7 @@ import json
 import math
 import re
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 import networkx as nx
 import numpy as np
 
+from planlib import countdown as rules
 from planlib import files
 
 
@@ -97,12 +98,14 @@ class PlanningGraph:
         One label a node (for Blocksworld the state); the node's number if not given.
     stages
         The stage of each node, where there are stages (:func:`staged`); no edge goes back.
+    targets
+        The nodes that problems ask for (:func:`countdown`); all if not given.
 
     Raises
     ------
     GraphError
         If the matrix is not square, empty, smaller than 2, has entries other
-        than 0 and 1 (NaN included) or a self-loop.
+        than 0 and 1 (NaN included) or a self-loop; or a target is no node.
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class PlanningGraph:
         name: str = "unnamed",
         labels: Sequence | None = None,
         stages: Sequence[int] | None = None,
+        targets: Sequence[int] | None = None,
     ):
         a = np.asarray(adjacency)
         if a.ndim != 2 or a.shape[0] != a.shape[1]:
@@ -131,6 +135,10 @@ class PlanningGraph:
         self.name = name
         self.labels = tuple(range(self.n)) if labels is None else tuple(labels)
         self.stages = None if stages is None else np.asarray(stages)  # (n,)
+        wanted = np.arange(self.n) if targets is None else np.unique(np.asarray(targets, int))
+        if not wanted.size or wanted[0] < 0 or wanted[-1] >= self.n:
+            raise GraphError("targets", f"nodes 0 to {self.n - 1}", targets)
+        self.targets = wanted  # (targets,)
 
     def __repr__(self) -> str:
         return f"PlanningGraph({self.name!r}, n={self.n}, edges={int(self.adjacency.sum())})"
@@ -223,9 +231,15 @@ class PlanningGraph:
 
     def reachable_pairs(self) -> np.ndarray:
         """All problems: shape ``(m, 2)`` int64, rows ``(source, target)``, ``source != target``."""
-        targets, sources = np.nonzero(self.reachability & ~np.eye(self.n, dtype=bool))
+        targets, sources = self.problem_rows()
         order = np.lexsort((targets, sources))
         return np.stack([sources[order], targets[order]], axis=1)
+
+    def problem_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Targets that problems ask for and nodes that can reach them, both of shape ``(m,)``."""
+        rows, nodes = np.nonzero(self.reachability[self.targets])
+        targets = self.targets[rows]
+        return targets[targets != nodes], nodes[targets != nodes]
 
     def _horizon(self, horizon: int | None) -> int:
         if horizon is None:
@@ -358,9 +372,55 @@ def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             yield tuple(sorted([*onto, rest] if rest else onto))
 
 
+MOST_STATES = 5000  # of Countdown: a graph keeps a few matrices with a byte a pair of nodes
+
+
+def countdown(
+    begin: Iterable[rules.State], whole: bool, holding: bool, name: str = "countdown"
+) -> PlanningGraph:
+    """Countdown from its rules (:mod:`planlib.countdown`): states are nodes, moves are edges.
+
+    Problems ask for a number.  It is reached where it stands alone; with ``holding`` where a
+    state holds it beside others, too: then each number is a node of its own, ``=24``, to which
+    every state that holds it leads.  A label is what :func:`planlib.countdown.written` writes.
+
+    Parameters
+    ----------
+    begin
+        The states that problems begin with; what can be made of them belongs to the graph.
+    whole
+        Integers alone, or fractions as well.
+
+    Raises
+    ------
+    GraphError
+        If no state allows a move, or there are more than :data:`MOST_STATES` states.
+    """
+    try:
+        found = rules.explore(begin, whole, MOST_STATES)
+    except rules.CountdownError as error:
+        raise GraphError("graph", f"{error.expected} that can be reached", error.got) from error
+    if not any(found.values()):
+        raise GraphError("begin", "states of two numbers or more", [*map(rules.written, found)])
+    order = sorted(found, key=lambda state: (-len(state), state))
+    number = {state: k for k, state in enumerate(order)}
+    edges = [(number[s], number[t]) for s, following in found.items() for t in following]
+    labels = [rules.written(state) for state in order]
+    targets = [number[state] for state in order if len(state) == 1]
+    if holding:
+        sink = {x: len(order) + k for k, x in enumerate(sorted({x for s in order for x in s}))}
+        edges += [(number[state], sink[x]) for state in order for x in set(state)]
+        labels += [f"={x}" for x in sink]
+        targets = list(sink.values())
+    adjacency = np.zeros((len(labels),) * 2, dtype=bool)
+    adjacency[tuple(np.array(edges).T)] = True
+    return PlanningGraph(adjacency, name=name, labels=labels, targets=targets)
+
+
 GRAMMAR = (
     "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), "
     "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'blocksworld:4', "
+    "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding'), 'countdown:FILE.jsonl,whole', "
     "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
 )
 NUMBER = r"[0-9]{1,9}"
@@ -369,6 +429,10 @@ RANDOM = re.compile(rf"er:n=({NUMBER}),p=({CHANCE}),(acyclic|cyclic),seed=({NUMB
 STAGED = re.compile(
     rf"stages:n=({NUMBER}),stages=({NUMBER}),p=({CHANCE}),inside=({CHANCE}),seed=({NUMBER})"
 )
+COUNTDOWN = re.compile(
+    rf"countdown:numbers=({NUMBER}),most=({NUMBER}),(whole|fractions)(,holding)?"
+)
+COUNTDOWN_FILE = re.compile(r"countdown:(.+\.jsonl?),(whole|fractions)(,holding)?")
 PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
 
@@ -376,6 +440,9 @@ def parse_graph(spec: str) -> PlanningGraph:
     """Make a graph from its name, the one grammar used everywhere.
 
     ``er:n=100,p=0.15,acyclic,seed=0``, ``stages:n=90,stages=3,p=0.3,inside=0,seed=0``, ``blocksworld:4``,
+    ``countdown:numbers=3,most=6,whole`` (three numbers from 1 to 6; ``fractions`` beside integers;
+    ``,holding`` see :func:`countdown`), ``countdown:FILE.jsonl,whole`` (problems that begin with
+    the numbers in a file, :func:`planlib.countdown.read_problems`),
     ``pddl:DOMAIN.pddl,PROBLEM.pddl`` (at most 2,000 reachable states, or ``,states=5000`` behind),
     or the path of a file: GraphML, an edge list (comments, comma-separated, with a header),
     MatrixMarket, ProsQA's JSON (``FILE.json#3`` for an entry of a list).  What a file holds that
@@ -395,13 +462,37 @@ def parse_graph(spec: str) -> PlanningGraph:
         return staged(int(n), int(stages), float(p), float(inside), int(seed))
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
+    if found := COUNTDOWN.fullmatch(spec):
+        numbers, most, kind, holding = found.groups()
+        if not (1 < int(numbers) <= 6 and 0 < int(most) <= 100):
+            raise GraphError("graph", "2 to 6 numbers, each at most 1 to 100", repr(spec))
+        begin = rules.starts(int(numbers), int(most))
+        return countdown(begin, kind == "whole", bool(holding), spec)
+    if found := COUNTDOWN_FILE.fullmatch(spec):
+        file, kind, holding = found.groups()
+        return countdown(_begun_in(file), kind == "whole", bool(holding), Path(spec).name)
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)
         return _from_file(spec, lambda: files.read_pddl(domain, problem, most))
-    if kind not in ("er", "stages", "blocksworld", "pddl") and _names_a_file(spec):
+    if kind not in ("er", "stages", "blocksworld", "countdown", "pddl") and _names_a_file(spec):
         return _from_file(spec, lambda: files.read_graph(spec))
     raise GraphError("graph", GRAMMAR, repr(spec))
+
+
+def is_generated(spec: str) -> bool:
+    """Whether the name makes the graph in full, so that it reads no file."""
+    kinds = ("er", "stages", "blocksworld", "countdown")
+    return spec.partition(":")[0] in kinds and not COUNTDOWN_FILE.fullmatch(spec)
+
+
+def _begun_in(file: str) -> list[rules.State]:
+    try:
+        return [numbers for numbers, _ in rules.read_problems(file)]
+    except files.FileError as error:
+        raise GraphError("graph", error.expected, error.got) from error
+    except OSError as error:
+        raise GraphError("graph", f"the file {file}", error.strerror) from error
 
 
 def _names_a_file(spec: str) -> bool:

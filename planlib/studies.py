@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 
-from planlib.graph import InputError, parse_graph, plain_fields
+from planlib.graph import InputError, is_generated, parse_graph, plain_fields
 from planlib.models import TransformerConfig
 from planlib.paths import digest
 from planlib.task import check_seed
@@ -73,11 +73,6 @@ FIRST_SCHEMA |= {
         *("inner_steps", "negative_weight", "average", "max_length"),
     },
 }
-GENERATED = (
-    "er",
-    "stages",
-    "blocksworld",
-)  # graphs that their names make in full; all others have files
 
 
 @dataclass(frozen=True)
@@ -192,7 +187,7 @@ class RunConfig:
         A graph that has a file takes part with what the file holds now, not with its name alone.
         """
         whole = self.fields()
-        if self.graph.partition(":")[0] not in GENERATED:
+        if not is_generated(self.graph):
             whole["graph_digest"] = parse_graph(self.graph).digest
         if self.paths:
             whole["paths_digest"] = digest(parse_graph(self.graph), self.paths, self.test_pairs)

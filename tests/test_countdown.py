@@ -1,0 +1,202 @@
+"""Countdown: its rules by hand, its answers by a judge that shares no code, its graph."""
+
+import itertools
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from planlib import countdown as rules
+from planlib.answers import LONGEST, Verdict, judge
+from planlib.files import FileError
+from planlib.graph import GraphError, countdown, is_generated, parse_graph
+from planlib.studies import RunConfig
+from planlib.task import SplitError, split_by_distance, split_pairs
+
+
+def states(*texts):
+    return [rules.read(text) for text in texts]
+
+
+def test_moves_of_two_numbers_by_hand():
+    assert list(rules.moves(rules.read("2 6"))) == states("8", "4", "12", "3", "1/3")
+    assert list(rules.moves(rules.read("2 6"), whole=True)) == states("8", "4", "12", "3")
+    assert list(rules.moves(rules.read("2 2"))) == states("4", "1")  # one way to 4 is kept, no 0
+    assert rules.moves(rules.read("5")) == {}
+    # From three numbers two are taken, and the third stays.
+    assert rules.read("2 12") in rules.moves(rules.read("2 3 4"))
+
+
+@pytest.mark.parametrize("bad", ["", "2 x", "1/0", "0 3", "-2 3"])
+def test_what_is_no_state_is_refused(bad):
+    with pytest.raises(rules.CountdownError, match=r"expected .*number"):
+        rules.read(bad)
+    assert rules.written(rules.read("7 1/2 3")) == "1/2 3 7"
+
+
+def walk(begin, rng, whole):
+    path = [begin]
+    while following := list(rules.moves(path[-1], whole)):
+        path.append(following[rng.integers(len(following))])
+    return path
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("numbers", [2, 4, 6])
+def test_a_path_is_arithmetic_that_a_judge_reads(numbers, whole):
+    rng = np.random.default_rng(numbers)
+    for _ in range(100):
+        given = [int(x) for x in rng.integers(1, 30, numbers)]
+        path = walk(rules.state_of(given), rng, whole)
+        line = rules.arithmetic(path, whole)
+        assert judge(line, given, path[-1][0]) is Verdict.RIGHT
+        assert judge(line, given, path[-1][0] + 1) is Verdict.OTHER_VALUE
+        assert judge(line, [given[0] + 1, *given[1:]], path[-1][0]) is Verdict.OTHER_NUMBERS
+        part = rules.arithmetic(path[:2], whole)
+        made = Fraction(eval(part.replace("/", "*Fraction(1)/"), {"Fraction": Fraction}))
+        assert made in path[1]
+        if numbers > 2:
+            assert judge(part, given, made, every=False) is Verdict.RIGHT
+            assert judge(part, given, made) is Verdict.OTHER_NUMBERS
+
+
+def test_a_path_that_is_none_is_refused():
+    with pytest.raises(rules.CountdownError, match="one move from '2 3', got 7"):
+        rules.arithmetic(states("2 3", "7"))
+    with pytest.raises(rules.CountdownError, match="at least one move"):
+        rules.arithmetic(states("2 3"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ("(3 + 4) * 7", Verdict.RIGHT),
+        (" 7*4 + 3*7 ", Verdict.OTHER_NUMBERS),
+        ("7 * (4 + 3) / 1", Verdict.OTHER_NUMBERS),
+        ("7 + 4 + 3", Verdict.OTHER_VALUE),
+        ("7 / (4 - 4)", Verdict.DIVIDES_BY_ZERO),
+        ("7 ** 2", Verdict.NO_ARITHMETIC),
+        ("7 // 3 + 4", Verdict.NO_ARITHMETIC),
+        ("49.0", Verdict.NO_ARITHMETIC),
+        ("-7 * -7", Verdict.NO_ARITHMETIC),
+        ("True + 4", Verdict.NO_ARITHMETIC),
+        ("__import__('os')", Verdict.NO_ARITHMETIC),
+        ("7 *", Verdict.NO_ARITHMETIC),
+        ("", Verdict.NO_ARITHMETIC),
+        ("\x00", Verdict.NO_ARITHMETIC),
+        ("(" * 400 + "7" + ")" * 400, Verdict.NO_ARITHMETIC),
+        ("7" * (LONGEST + 1), Verdict.NO_ARITHMETIC),
+    ],
+)
+def test_answers_are_judged(answer, verdict):
+    assert judge(answer, [3, 4, 7], 49) is verdict
+
+
+def test_thirds_are_exact():
+    assert judge("8 / (3 - 8 / 3)", [3, 3, 8, 8], 24) is Verdict.RIGHT
+    assert Fraction(24) in rules.solvable([3, 3, 8, 8])
+    assert Fraction(24) not in rules.solvable([3, 3, 8, 8], whole=True)
+
+
+def test_the_graph_is_the_rules():
+    graph = parse_graph("countdown:numbers=3,most=4,whole")
+    n = {label: k for k, label in enumerate(graph.labels)}
+    for label in graph.labels:
+        following = set(map(rules.written, rules.moves(rules.read(label), True)))
+        assert {graph.labels[k] for k in np.flatnonzero(graph.adjacency[n[label]])} == following
+    assert {graph.labels[k] for k in graph.targets} == {x for x in n if " " not in x}
+    assert graph.is_acyclic and graph.longest_path == 2
+    # Problems are the rows of reachability, and these are what can be made.
+    pairs = graph.reachable_pairs()
+    for state in rules.starts(3, 4):
+        asked = pairs[pairs[:, 0] == n[rules.written(state)], 1]
+        wanted = {rules.written((x,)) for x in rules.solvable(state, True)}
+        assert {graph.labels[k] for k in asked} == wanted
+
+
+def test_holding_a_number_may_do():
+    plain = countdown(states("2 3 4"), whole=True, holding=False)
+    holding = countdown(states("2 3 4"), whole=True, holding=True)
+    n = {label: k for k, label in enumerate(holding.labels)}
+    assert {x for x in n if x[0] == "="} == {
+        f"={x}" for label in plain.labels for x in label.split()
+    }
+    assert set(holding.targets) == {n[x] for x in n if x[0] == "="}
+    assert holding.adjacency[n["2 7"], n["=7"]] and not holding.adjacency[n["2 7"], n["=9"]]
+    assert not holding.adjacency[holding.targets].any()  # a sink
+    assert holding.correct_next(n["=12"], n["2 12"])[n["=12"]]
+
+
+def test_problems_of_the_split_ask_for_numbers():
+    graph = parse_graph("countdown:numbers=3,most=4,fractions")
+    split = split_pairs(graph, 0.2, 0)
+    for pairs in (split.edge_pairs, split.path_pairs, split.test_pairs):
+        assert np.isin(pairs[:, 1], graph.targets).all()
+    far = split_by_distance(graph, 1, 1.0, 0.0, 0)
+    assert {len(graph.labels[s].split()) for s in far.test_pairs[:, 0]} == {3}
+    with pytest.raises(SplitError):
+        split_by_distance(graph, 2, 1.0, 0.0, 0)
+
+
+def test_problems_are_read_from_a_file(tmp_path):
+    path = tmp_path / "problems.jsonl"
+    path.write_text(
+        '{"target": 10, "nums": [2, 3, 4], "extra": 1}\n\n{"target": 1, "nums": [5, 5]}\n'
+    )
+    expected = [(rules.read("2 3 4"), 10), (rules.read("5 5"), 1)]
+    assert rules.read_problems(path) == expected
+    as_list = tmp_path / "problems.json"
+    as_list.write_text(
+        json.dumps([{"target": 10, "nums": [2, 3, 4]}, {"target": 1, "nums": [5, 5]}])
+    )
+    assert rules.read_problems(as_list) == expected
+    spec = f"countdown:{path},whole"
+    graph = parse_graph(spec)
+    assert {"2 3 4", "5 5"} <= set(graph.labels)
+    # What a file holds belongs to the identity of a run, what a name makes does not need to.
+    assert not is_generated(spec) and is_generated("countdown:numbers=3,most=4,whole")
+    key = RunConfig(graph=spec).key
+    path.write_text('{"target": 10, "nums": [2, 3, 5]}\n')
+    assert RunConfig(graph=spec).key != key
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{", "[1]", '{"nums": [2, 3]}', '{"nums": [2], "target": 2}',
+     '{"nums": [2, 0], "target": 2}', '{"nums": [2, 2.5], "target": 2}',
+     '{"nums": [2, true], "target": 2}', '{"nums": "23", "target": 2}',
+     '{"nums": [2, 3], "target": -1}'],
+)  # fmt: skip
+def test_a_bad_file_is_refused_with_its_place(tmp_path, text):
+    path = tmp_path / "bad.jsonl"
+    path.write_text(text)
+    with pytest.raises(FileError, match=r"expected .*bad\.jsonl"):
+        rules.read_problems(path)
+    with pytest.raises(GraphError, match="graph: expected"):
+        parse_graph(f"countdown:{path},whole")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("countdown:numbers=1,most=4,whole", "2 to 6 numbers"),
+        ("countdown:numbers=7,most=4,whole", "2 to 6 numbers"),
+        ("countdown:numbers=3,most=0,whole", "1 to 100"),
+        ("countdown:numbers=4,most=10,fractions", "at most 5000 states"),
+        ("countdown:numbers=3,most=4", "'countdown:numbers="),
+        ("countdown:nowhere.jsonl,whole", "the file nowhere.jsonl"),
+    ],
+)
+def test_a_graph_that_cannot_be_is_refused(spec, message):
+    with pytest.raises(GraphError, match=message):
+        parse_graph(spec)
+
+
+def test_exploring_stops_at_the_limit():
+    with pytest.raises(rules.CountdownError, match="at most 1000 states"):
+        rules.explore(rules.starts(6, 100), limit=1000)  # of more than a thousand million
+    assert len(rules.explore(states("2 3 4"), whole=True)) == len(
+        countdown(states("2 3 4"), True, False).labels
+    )
+    assert list(itertools.islice(rules.starts(2, 3), 2)) == states("1 1", "1 2")
