@@ -34,6 +34,7 @@ from planlib.task import (
 from planlib.task import needed_length as needed_for
 
 READ_OUT = 0.05  # temperature at which action values are sampled
+PASSES = (1, 4, 16, 64)  # samples of which one is to be correct
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,10 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
             model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
         some = some_pairs(pairs, seed)
-        figures[f"{name}_distinct"] = float(
-            metrics.distinct_paths(model, task.graph, some, generator, **sampling).mean()
-        )
+        correct, distinct = metrics.correct_paths(model, task.graph, some, generator, **sampling)
+        figures[f"{name}_distinct"] = float(distinct.mean())
+        for k in PASSES:
+            figures[f"{name}_pass_{k}"] = float(metrics.pass_at(k, correct, 100).mean())
         at = (pairs[:, 1], pairs[:, 0], temperature)
         figures[f"{name}_entropy"] = float(metrics.row_entropy(model, *at).mean())
         figures[f"{name}_divergence"] = float(
@@ -213,7 +215,8 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ``accuracy`` and ``greedy``: shares of correct sequences, two samples a pair, and greedy;
     ``illegal_edge``, ``wrong_end``, ``no_end``, ``too_long``: shares of failed samples;
     ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
-    distinct correct paths among 100 samples (:func:`some_pairs`); ``entropy`` and
+    distinct correct paths among 100 samples (:func:`some_pairs`), and ``pass_4`` the chance
+    that one of 4 of them is correct; ``entropy`` and
     ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out
     over all targets: ``edge_precision`` and ``edge_recall`` at the best threshold,
     ``non_edges_above`` an edge and ``non_edges_above_rare`` a rare one, ``rare_hidden``, the

@@ -80,11 +80,59 @@ def distinct_paths(
 
     The paper's diversity is its mean.  Keyword arguments as for :func:`outcomes`.
     """
+    return correct_paths(model, graph, pairs, generator, samples, **sampling)[1]
+
+
+def correct_paths(
+    model: nn.Module,
+    graph: PlanningGraph,
+    pairs: object,
+    generator: torch.Generator,
+    samples: int = 100,
+    **sampling: object,
+) -> tuple[np.ndarray, np.ndarray]:
+    """How many of ``samples`` samples of each problem are correct, and how many paths these are.
+
+    Both of shape ``(m,)``.  Keyword arguments as for :func:`outcomes`.
+    """
     problems = check_problems(graph, pairs)
     tokens = _generate(model, graph, problems, generator, samples=samples, **sampling).numpy()
     correct = np.flatnonzero(check_sequences(graph, tokens) == Outcome.CORRECT)
     rows = np.unique(np.column_stack([correct // samples, tokens[correct]]), axis=0)
-    return np.bincount(rows[:, 0], minlength=len(problems))
+    counts = (np.bincount(x, minlength=len(problems)) for x in (correct // samples, rows[:, 0]))
+    return tuple(counts)
+
+
+def pass_at(k: int, correct: object, samples: int) -> np.ndarray:
+    """Unbiased estimate of the chance that one of ``k`` samples is correct, of each problem.
+
+    ``1 - C(n - c, k) / C(n, k)`` where ``c`` of ``n`` samples are correct (Chen et al., arXiv
+    2107.03374, equation 1).
+
+    Parameters
+    ----------
+    correct
+        Integers, shape ``(m,)``.
+
+    Raises
+    ------
+    InputError
+        If ``k`` is not from 1 to ``samples``.
+    """
+    if not 1 <= k <= samples:
+        raise InputError("k", f"1 to the {samples} samples", k)
+    wrong = samples - np.asarray(correct)[:, None]  # (m, 1)
+    taken = np.arange(k)
+    return 1 - np.clip((wrong - taken) / (samples - taken), 0, None).prod(1)
+
+
+def divergence_from_base(
+    model: nn.Module, base: nn.Module, targets: object, nodes: object, temperature: float = 1.0
+) -> np.ndarray:
+    """``KL(pi || pi_base)`` of rows at the prompt, in nats, shape ``(m,)``; the base at temperature 1."""
+    log_policy = _log_policy(model, targets, nodes, temperature)  # (m, n)
+    far = log_policy - _log_policy(base, targets, nodes, 1.0)
+    return (log_policy.exp() * far).sum(-1).numpy()
 
 
 @torch.no_grad()

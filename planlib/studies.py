@@ -381,6 +381,42 @@ def who_arrives(base: RunConfig) -> dict[str, RunConfig]:
     return {name: methods[name] for name in ("PG", "Q, ε = 0.5")}
 
 
+# What is left of reinforcement learning: from SFT to GRPO and on, one ingredient a row, as many
+# samples each.  Seed 0 was scouted, and the claims are decided on the others.
+ABLATION_SEEDS = range(1, 9)
+COUNTDOWN = RunConfig(graph="countdown:numbers=4,most=4,whole", max_length=12)
+ONE_PATH = replace(ACYCLIC, paths_per_pair=1)  # where SFT has not learned to plan
+
+
+def what_is_left(base: RunConfig) -> dict[str, RunConfig]:
+    """The rows of the ablation from one SFT model."""
+    common = {"evaluate_every": 200, "max_length": min(48, base.max_length)}
+    grpo = replace(GRPO, **common)
+    plain = replace(grpo, deviation="none", average="sum")  # less the group's mean, and no more
+    filtered = replace(FILTERED_SFT, **common)
+    return {
+        "more SFT": replace(base, more_sft=replace(MORE_SFT, evaluate_every=200)),
+        "filtered SFT, base's samples": replace(
+            base, filtered_sft=replace(filtered, samples_of="base")
+        ),
+        "filtered SFT": replace(base, filtered_sft=filtered),
+        "with negatives": replace(base, filtered_sft=replace(filtered, negative_weight=1.0)),
+        "REINFORCE": replace(base, pg=replace(PG, **common)),
+        "less the group's mean": replace(base, grpo=plain),
+        "over its deviation": replace(base, grpo=replace(plain, deviation="population")),
+        "over its length (GRPO)": replace(base, grpo=grpo),
+        "clipped, 4 steps a batch": replace(base, grpo=replace(grpo, inner_steps=4)),
+        "with KL": replace(base, grpo=replace(grpo, kl_weight=0.04)),
+        "process reward (Q-learning)": replace(base, q=replace(Q, steps=600, **common)),
+    }
+
+
+def some_of_it(base: RunConfig) -> dict[str, RunConfig]:
+    """The rows of the ablation that are run on Countdown."""
+    names = ("more SFT", "filtered SFT", "REINFORCE", "over its length (GRPO)")
+    return {name: what_is_left(base)[name] for name in names}
+
+
 KL_WEIGHTS = (0.0, 1e-4, 1e-3, 1e-2, 1e-1)  # lambda in figures 2a to 2d
 # Updates of figure 2 (our choice): until hardly more than a favourite path is left.
 FIGURE_2 = {"steps": 1600, "evaluate_every": 100}
@@ -562,6 +598,8 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "composition-next": tuple(
         c for seed in STAGED_NEXT for c in who_arrives(staged_base(seed)).values()
     ),
+    "ablation": over_seeds(what_is_left, ONE_PATH, (0, *ABLATION_SEEDS)),
+    "countdown": over_seeds(some_of_it, COUNTDOWN, (0, *ABLATION_SEEDS)),
     "layers": tuple(
         replace(ACYCLIC, seed=2, layers=2, **stage) for stage in ({}, {"pg": PG}, {"q": Q})
     ),

@@ -119,20 +119,29 @@ SAMPLED = {
 }
 
 
+def _along(config: RunConfig, task: Task, base: nn.Module):
+    """What is measured of a model along its second stage: the curve, and how far it is from its base."""
+    follow, temperature = (value_curve, READ_OUT) if config.q else (curve, 1.0)
+    at = task.split.test_pairs[:, [1, 0]].T
+
+    def figures(model: nn.Module) -> dict[str, float]:
+        far = metrics.divergence_from_base(model, base, *at, temperature)
+        return follow(model, task, config.seed) | {"from_base": float(far.mean())}
+
+    return figures
+
+
 def _second_stage(config, checkpoint, folder, progress) -> Run:
     base = load_run(config.base, folder)
     check_lengths(config, base.task.graph)
     if base.model is None:  # its record alone was kept: half a minute makes it again
         base = train_run(config.base, progress=progress)
     generator = torch.Generator().manual_seed(config.seed)
-    follow, task = value_curve if config.q else curve, make_task(config)
-    common = {
-        "evaluate": lambda m: follow(m, task, config.seed),
-        "checkpoint": checkpoint,
-        "progress": progress,
-    }
+    task = make_task(config)
+    follow = _along(config, task, copy.deepcopy(base.model))
+    common = {"evaluate": follow, "checkpoint": checkpoint, "progress": progress}
     began_from = digest(base.model.state_dict())
-    start = {k: [v] for k, v in follow(base.model, task, config.seed).items()}
+    start = {k: [v] for k, v in follow(base.model).items()}
     graph, pairs = task.graph, task.split.prompt_pairs
     if config.q:
         behavior = copy.deepcopy(base.model) if config.off_policy else None
@@ -288,7 +297,9 @@ def _at_the_end(config: RunConfig, final: dict[str, float], history: History) ->
     return final | {k: v[-1] for k, v in history.items() if k not in skipped}
 
 
-def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, bool]]:
+def recheck(
+    run: Run, tolerance: float = 0.01, folder: Path = RUNS
+) -> dict[str, tuple[float, float, bool]]:
     """Re-evaluate a stored model: ``{figure: (stored, now, agrees)}``.
 
     Figures are the final metrics and, after a second stage, all that was measured last along
@@ -307,7 +318,7 @@ def recheck(run: Run, tolerance: float = 0.01) -> dict[str, tuple[float, float, 
     now = measure(run.model, run.task, config.seed, READ_OUT if config.q else 1.0)
     stored = _at_the_end(config, run.metrics, run.history)
     if stored.keys() - now.keys():
-        now |= (value_curve if config.q else curve)(run.model, run.task, config.seed)
+        now |= _along(config, run.task, load_run(config.base, folder).model)(run.model)
     return {
         k: (v, now[k], abs(v - now[k]) <= _reach(k in run.metrics, v, tolerance))
         for k, v in stored.items()
@@ -411,7 +422,13 @@ def recheck_some(
         raise InputError("folder", "runs that can be checked", f"none in {folder}")
     for config, how in chosen:
         again = how == TRAINED
-        yield config, how, recompute(config, folder) if again else recheck(load_run(config, folder))
+        yield (
+            config,
+            how,
+            recompute(config, folder)
+            if again
+            else recheck(load_run(config, folder), folder=folder),
+        )
 
 
 class StudyError(RuntimeError):

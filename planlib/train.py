@@ -232,6 +232,9 @@ class FilteredSFTConfig(_Config):
         ``sequence``, ``token`` or ``sum``: see :func:`planlib.losses.averaged`.
     max_length
         Longest sequence that is generated, in tokens.
+    samples_of
+        Who writes the samples: the ``policy`` as it is now, or the ``base``, the model at the
+        start, of which filtered samples are what rejection sampling fine-tuning trains on.
     """
 
     batch_size: int = 512
@@ -240,6 +243,7 @@ class FilteredSFTConfig(_Config):
     negative_weight: float = 0.0
     average: str = "sum"
     max_length: int = 32
+    samples_of: str = "policy"
 
     def __post_init__(self):
         super().__post_init__()
@@ -247,6 +251,7 @@ class FilteredSFTConfig(_Config):
             raise InputError("inner_steps", "at least 1", self.inner_steps)
         _check_not_negative(self, "negative_weight")
         check_one_of("average", self.average, losses.AVERAGES)
+        check_one_of("samples_of", self.samples_of, ("policy", "base"))
         _check_max_length(self)
 
 
@@ -463,7 +468,7 @@ def train_filtered_sft(
     checkpoint: str | Path | None = None,
     progress: bool = True,
 ) -> History:
-    """SFT on the correct ones among the model's own samples of problems drawn from ``pairs``.
+    """SFT on the correct ones among samples, by itself or its base, of problems drawn from ``pairs``.
 
     A batch in which no sample counts changes nothing by itself (Adam's moments still move).
     Returns and raises as :func:`train_policy_gradient`; ``loss`` is that of the last inner step.
@@ -503,7 +508,8 @@ def _train_policy(
     inputs = {"graph": graph, "pairs": problems}
     run = TrainingRun(model, config, generator, evaluate, checkpoint, progress, inputs)
     penalised = getattr(config, "kl_weight", 0)
-    if penalised:  # of a run that goes on, the model given may have moved
+    of_base = getattr(config, "samples_of", "policy") == "base"
+    if penalised or of_base:  # of a run that goes on, the model given may have moved
         run.keep("base", base)
     known = set(run.extra.get("known", torch.empty(0)).tolist())
     group, inner = getattr(config, "group", 1), getattr(config, "inner_steps", 1)
@@ -511,7 +517,7 @@ def _train_policy(
         size = config.batch_size // group
         chosen = torch.randint(len(problems), (size,), generator=generator)
         how = {"samples": group, "max_length": config.max_length}
-        tokens = sample(model, problems[chosen], generator, **how)
+        tokens = sample(base if of_base else model, problems[chosen], generator, **how)
         correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
         steps = torch.as_tensor(task.path_steps(tokens, graph.n))
         batch = _Batch(correct, steps, tokens[:, 1:] == task.end_token(graph.n))

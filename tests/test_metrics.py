@@ -1,5 +1,7 @@
 """Metrics that look into a model: logits along paths, what explains them, attention."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,30 @@ def test_a_right_policy_measures_one_on_a_chain(edges):
         metrics.accuracy(Transformer(TransformerConfig(edges + 1, width=4, max_length=4)), *at)
     with pytest.raises(InputError, match="nodes"):
         metrics.accuracy(TabularModel(edges + 2), *at)
+
+
+@pytest.mark.parametrize("correct", [0, 1, 3, 6])
+@pytest.mark.parametrize("k", [1, 2, 6])
+def test_pass_at_k_is_the_mean_over_all_choices_of_k_samples(correct, k):
+    samples = [1] * correct + [0] * (6 - correct)
+    expected = np.mean([max(some) for some in itertools.combinations(samples, k)])
+    assert metrics.pass_at(k, [correct], 6) == pytest.approx(expected, abs=1e-12)
+    for bad in (0, 7):
+        with pytest.raises(InputError, match="k"):
+            metrics.pass_at(bad, [correct], 6)
+
+
+def test_divergence_from_the_base_by_hand():
+    model, base = TabularModel(3), TabularModel(3)
+    with torch.no_grad():
+        model.f[2, 0] = torch.log(torch.tensor([0.5, 0.25, 0.25]))
+        base.f[2, 0] = torch.log(torch.tensor([0.2, 0.4, 0.4]))
+    by_hand = 0.5 * np.log(0.5 / 0.2) + 0.5 * np.log(0.25 / 0.4)
+    found = metrics.divergence_from_base(model, base, [2, 1], [0, 0])
+    assert found == pytest.approx([by_hand, 0.0], abs=1e-7)
+    colder = metrics.divergence_from_base(model, base, [2], [0], temperature=0.5)
+    p = np.array([4, 1, 1]) / 6
+    assert colder == pytest.approx([(p * np.log(p / [0.2, 0.4, 0.4])).sum()], abs=1e-7)
 
 
 def test_rows_all_alike_explain_nothing():

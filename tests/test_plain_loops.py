@@ -245,7 +245,8 @@ def plain_policy(config, mistake=None):
     history, known, taken = {"loss": [], "accuracy": [], "known_paths": []}, set(), 0
     for _ in range(STEPS):
         problems = PAIRS[torch.randint(len(PAIRS), (BATCH // group,), generator=draws).numpy()]
-        rows = sample(table(f), problems, draws, samples=group, max_length=LENGTH).tolist()
+        writer = base if getattr(config, "samples_of", "policy") == "base" else f
+        rows = sample(table(writer), problems, draws, samples=group, max_length=LENGTH).tolist()
         right = [float(is_correct(row)) for row in rows]
         old = f.copy()
         if filtered:
@@ -328,6 +329,7 @@ def configured(kind, **settings):
         PPO | {"baseline": "leave_one_out", "average": "token", "inner_steps": 2},
         FILTERED,
         FILTERED | {"negative_weight": 0.3, "average": "sequence"},
+        FILTERED | {"samples_of": "base", "inner_steps": 2},
         FILTERED | {"inner_steps": 3, "average": "token"},
     ],
     ids=str,

@@ -120,7 +120,7 @@ def test_a_second_stage_starts_from_the_stored_base(tmp_path):
     assert run.history["train_divergence"][0] == pytest.approx(start["train_divergence"])
     again = study.load_run(config, tmp_path)
     assert again.metrics == run.metrics
-    assert all(agrees for _, _, agrees in study.recheck(again).values())
+    assert all(agrees for _, _, agrees in study.recheck(again, folder=tmp_path).values())
 
 
 def test_far_pairs_are_asked_without_a_path_and_share_one_base(tmp_path):
@@ -175,7 +175,7 @@ def test_q_learning_as_a_second_stage(tmp_path):
     classes = ("feasible", "adjacent", "reachable", "neither")
     assert {f"{name}_value" for name in classes} <= set(runs[0].history)
     again = study.load_run(off, tmp_path)
-    assert all(agrees for _, _, agrees in study.recheck(again).values())
+    assert all(agrees for _, _, agrees in study.recheck(again, folder=tmp_path).values())
     with pytest.raises(InputError, match="off_policy"):
         dataclasses.replace(SMALL, off_policy=True)
 

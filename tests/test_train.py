@@ -308,6 +308,7 @@ def test_bad_problems_are_refused_before_any_work(triangle):
         (FilteredSFTConfig, "inner_steps", 0),
         (FilteredSFTConfig, "average", "mean"),
         (FilteredSFTConfig, "max_length", 3),
+        (FilteredSFTConfig, "samples_of", "model"),
         (QLearningConfig, "reward", "sparse"),
         (QLearningConfig, "discount", 1.5),
         (QLearningConfig, "target_decay", -0.5),
@@ -452,7 +453,7 @@ def test_a_checkpoint_that_does_not_say_what_it_began_from_is_refused(triangle, 
 
 
 @pytest.mark.parametrize("stop", [4, 8, None])  # before a checkpoint, after one, never
-@pytest.mark.parametrize("kind", ["sft", "pg", "q", "grpo", "ppo", "filtered-sft"])
+@pytest.mark.parametrize("kind", ["sft", "pg", "q", "grpo", "ppo", "filtered-sft", "base's"])
 def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkeypatch):
     """With the same, moved model and generator: the KL reference is that of the first call."""
     graph, split, data = setup
@@ -482,6 +483,7 @@ def test_a_cell_that_is_run_twice_is_one_run(kind, stop, setup, tmp_path, monkey
                     ("grpo", train_grpo, GRPOConfig, {"kl_weight": 0.5, "group": 4}),
                     ("ppo", train_grpo, PPOConfig, {"inner_steps": 2}),
                     ("filtered-sft", train_filtered_sft, FilteredSFTConfig, {"inner_steps": 2}),
+                    ("base's", train_filtered_sft, FilteredSFTConfig, {"samples_of": "base"}),
                 )
             },
         },
