@@ -54,6 +54,18 @@ class Task:
         return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
     @functools.cached_property
+    def on_the_way(self) -> np.ndarray:
+        """Which test problems begin on a right path of a training problem with their target.
+
+        Of the others no training problem ever asks for the first step, however it is answered.
+        """
+        reach, n = self.graph.reachability, self.graph.n
+        asked = np.zeros((n, n), dtype=bool)
+        asked[tuple(self.split.prompt_pairs[:, ::-1].T)] = True  # (target, source)
+        sources, targets = self.split.test_pairs.T
+        return (asked[targets] & reach[sources]).any(1)  # (m,): no test problem is asked itself
+
+    @functools.cached_property
     def rare_edges(self) -> np.ndarray:
         """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
         taken, n = np.zeros((self.graph.n, self.graph.n), dtype=int), self.graph.n
@@ -112,6 +124,11 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
         for reason in Outcome:
             figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
         figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
+        if name == "test":
+            for way, where in (("on", task.on_the_way), ("off", ~task.on_the_way)):
+                if where.any():
+                    right = found[np.repeat(where, 2)] == Outcome.CORRECT
+                    figures[f"test_{way}_the_way"] = float(right.mean())
         edges = (tokens.numpy() < task.graph.n).sum(1) - PROMPT  # (2m,)
         right = found == Outcome.CORRECT
         figures[f"{name}_length"] = float(edges[right].mean()) if right.any() else 0.0
@@ -214,7 +231,8 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
 
     ``accuracy`` and ``greedy``: shares of correct sequences, two samples a pair, and greedy;
     ``illegal_edge``, ``wrong_end``, ``no_end``, ``too_long``: shares of failed samples;
-    ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
+    ``on_the_way``, ``off_the_way``: accuracy on test problems of either kind
+    (:attr:`Task.on_the_way`); ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
     distinct correct paths among 100 samples (:func:`some_pairs`), and ``pass_4`` the chance
     that one of 4 of them is correct; ``entropy`` and
     ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out

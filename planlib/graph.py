@@ -376,13 +376,11 @@ MOST_STATES = 5000  # of Countdown: a graph keeps a few matrices with a byte a p
 
 
 def countdown(
-    begin: Iterable[rules.State], whole: bool, holding: bool, name: str = "countdown"
+    begin: Iterable[rules.State], whole: bool, asked: str = "alone", name: str = "countdown"
 ) -> PlanningGraph:
     """Countdown from its rules (:mod:`planlib.countdown`): states are nodes, moves are edges.
 
-    Problems ask for a number.  It is reached where it stands alone; with ``holding`` where a
-    state holds it beside others, too: then each number is a node of its own, ``=24``, to which
-    every state that holds it leads.  A label is what :func:`planlib.countdown.written` writes.
+    A label is what :func:`planlib.countdown.written` writes.
 
     Parameters
     ----------
@@ -390,12 +388,17 @@ def countdown(
         The states that problems begin with; what can be made of them belongs to the graph.
     whole
         Integers alone, or fractions as well.
+    asked
+        What problems ask for: a number, reached where it stands ``alone``; a number, reached where
+        a state is ``holding`` it, and then a node of its own, ``=24``, to which all such states
+        lead; or any of the ``states``, as on other graphs.
 
     Raises
     ------
     GraphError
         If no state allows a move, or there are more than :data:`MOST_STATES` states.
     """
+    check_one_of("asked", asked, ("alone", "holding", "states"))
     try:
         found = rules.explore(begin, whole, MOST_STATES)
     except rules.CountdownError as error:
@@ -406,8 +409,8 @@ def countdown(
     number = {state: k for k, state in enumerate(order)}
     edges = [(number[s], number[t]) for s, following in found.items() for t in following]
     labels = [rules.written(state) for state in order]
-    targets = [number[state] for state in order if len(state) == 1]
-    if holding:
+    targets = None if asked == "states" else [number[s] for s in order if len(s) == 1]
+    if asked == "holding":
         sink = {x: len(order) + k for k, x in enumerate(sorted({x for s in order for x in s}))}
         edges += [(number[state], sink[x]) for state in order for x in set(state)]
         labels += [f"={x}" for x in sink]
@@ -420,7 +423,7 @@ def countdown(
 GRAMMAR = (
     "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), "
     "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'blocksworld:4', "
-    "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding'), 'countdown:FILE.jsonl,whole', "
+    "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding' or ',states' behind), 'countdown:FILE.jsonl,whole', "
     "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
 )
 NUMBER = r"[0-9]{1,9}"
@@ -430,9 +433,9 @@ STAGED = re.compile(
     rf"stages:n=({NUMBER}),stages=({NUMBER}),p=({CHANCE}),inside=({CHANCE}),seed=({NUMBER})"
 )
 COUNTDOWN = re.compile(
-    rf"countdown:numbers=({NUMBER}),most=({NUMBER}),(whole|fractions)(,holding)?"
+    rf"countdown:numbers=({NUMBER}),most=({NUMBER}),(whole|fractions)(,holding|,states)?"
 )
-COUNTDOWN_FILE = re.compile(r"countdown:(.+\.jsonl?),(whole|fractions)(,holding)?")
+COUNTDOWN_FILE = re.compile(r"countdown:(.+\.jsonl?),(whole|fractions)(,holding|,states)?")
 PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
 
@@ -441,7 +444,7 @@ def parse_graph(spec: str) -> PlanningGraph:
 
     ``er:n=100,p=0.15,acyclic,seed=0``, ``stages:n=90,stages=3,p=0.3,inside=0,seed=0``, ``blocksworld:4``,
     ``countdown:numbers=3,most=6,whole`` (three numbers from 1 to 6; ``fractions`` beside integers;
-    ``,holding`` see :func:`countdown`), ``countdown:FILE.jsonl,whole`` (problems that begin with
+    ``,holding`` or ``,states`` behind: see :func:`countdown`), ``countdown:FILE.jsonl,whole`` (problems that begin with
     the numbers in a file, :func:`planlib.countdown.read_problems`),
     ``pddl:DOMAIN.pddl,PROBLEM.pddl`` (at most 2,000 reachable states, or ``,states=5000`` behind),
     or the path of a file: GraphML, an edge list (comments, comma-separated, with a header),
@@ -463,14 +466,15 @@ def parse_graph(spec: str) -> PlanningGraph:
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
     if found := COUNTDOWN.fullmatch(spec):
-        numbers, most, kind, holding = found.groups()
+        numbers, most, kind, asked = found.groups()
         if not (1 < int(numbers) <= 6 and 0 < int(most) <= 100):
             raise GraphError("graph", "2 to 6 numbers, each at most 1 to 100", repr(spec))
         begin = rules.starts(int(numbers), int(most))
-        return countdown(begin, kind == "whole", bool(holding), spec)
+        return countdown(begin, kind == "whole", (asked or ",alone")[1:], spec)
     if found := COUNTDOWN_FILE.fullmatch(spec):
-        file, kind, holding = found.groups()
-        return countdown(_begun_in(file), kind == "whole", bool(holding), Path(spec).name)
+        file, kind, asked = found.groups()
+        how = (asked or ",alone")[1:]
+        return countdown(_begun_in(file), kind == "whole", how, Path(spec).name)
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)

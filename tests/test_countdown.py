@@ -10,7 +10,7 @@ import pytest
 from planlib import countdown as rules
 from planlib.answers import LONGEST, Verdict, judge
 from planlib.files import FileError
-from planlib.graph import GraphError, countdown, is_generated, parse_graph
+from planlib.graph import GraphError, InputError, countdown, is_generated, parse_graph
 from planlib.studies import RunConfig
 from planlib.task import SplitError, split_by_distance, split_pairs
 
@@ -116,8 +116,8 @@ def test_the_graph_is_the_rules():
 
 
 def test_holding_a_number_may_do():
-    plain = countdown(states("2 3 4"), whole=True, holding=False)
-    holding = countdown(states("2 3 4"), whole=True, holding=True)
+    plain = countdown(states("2 3 4"), whole=True)
+    holding = countdown(states("2 3 4"), whole=True, asked="holding")
     n = {label: k for k, label in enumerate(holding.labels)}
     assert {x for x in n if x[0] == "="} == {
         f"={x}" for label in plain.labels for x in label.split()
@@ -126,6 +126,10 @@ def test_holding_a_number_may_do():
     assert holding.adjacency[n["2 7"], n["=7"]] and not holding.adjacency[n["2 7"], n["=9"]]
     assert not holding.adjacency[holding.targets].any()  # a sink
     assert holding.correct_next(n["=12"], n["2 12"])[n["=12"]]
+    any_state = parse_graph("countdown:numbers=3,most=4,whole,states")
+    assert len(any_state.targets) == any_state.n and any_state.n == len(any_state.labels)
+    with pytest.raises(InputError, match="asked"):
+        countdown(states("2 3 4"), whole=True, asked="numbers")
 
 
 def test_problems_of_the_split_ask_for_numbers():
@@ -197,6 +201,6 @@ def test_exploring_stops_at_the_limit():
     with pytest.raises(rules.CountdownError, match="at most 1000 states"):
         rules.explore(rules.starts(6, 100), limit=1000)  # of more than a thousand million
     assert len(rules.explore(states("2 3 4"), whole=True)) == len(
-        countdown(states("2 3 4"), True, False).labels
+        countdown(states("2 3 4"), True).labels
     )
     assert list(itertools.islice(rules.starts(2, 3), 2)) == states("1 1", "1 2")

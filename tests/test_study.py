@@ -536,3 +536,18 @@ def test_every_study_is_long_enough_for_its_graph():
     for config in configs.values():
         curves.check_lengths(config, parse_graph(config.graph))
     assert curves.needed_length(parse_graph(studies.ACYCLIC.graph)) <= 32
+
+
+def test_problems_on_the_way_are_those_a_walk_could_begin():
+    task = study.make_task(RunConfig(graph="er:n=14,p=0.3,acyclic,seed=3", max_length=20))
+    on_the_way = {
+        (s, t)
+        for source, target in task.split.train_pairs.tolist()
+        for path in task.graph.correct_paths(source, target)
+        for s in path[:-1]
+        for t in [target]
+    }
+    expected = [tuple(pair) in on_the_way for pair in task.split.test_pairs.tolist()]
+    assert task.on_the_way.tolist() == expected and 0 < sum(expected) < len(expected)
+    # Across stages none is.
+    assert not study.make_task(studies.staged_base(1)).on_the_way.any()

@@ -38,6 +38,7 @@ FIGURES = {
 OURS = {
     "composition": "Composition: planning where SFT does not",
     "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
+    "countdown": "Countdown: a benchmark as a planning graph",
 }
 ALL = THEOREMS | OURS | FIGURES
 
