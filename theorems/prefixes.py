@@ -66,15 +66,18 @@ def _answers(graph: PlanningGraph, prompt: Tokens, steps: int) -> list[Tokens]:
     """All sequences of at most ``steps`` tokens after the prompt: ended, or cut off."""
     found, open_ones = [], [prompt]
     for _ in range(steps):
-        longer = [p + (k,) for p in open_ones for k in range(graph.n + 1)]
+        longer = [(*p, k) for p in open_ones for k in range(graph.n + 1)]
         found += [p for p in longer if p[-1] == graph.n]
         open_ones = [p for p in longer if p[-1] != graph.n]
     return found + open_ones
 
 
 def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: int) -> list[bool]:
-    """Of each answer: whether an earlier state comes again by another way, a step before the last
-    that counts is rewarded, or a step's return differs from the answer's."""
+    """Of each answer: whether it breaks one of the three properties.
+
+    A state that was come to by another way, a rewarded step before the target, or steps before
+    it whose returns differ.
+    """
     ways: dict[Hashable, Tokens] = {}
     found = []
     for answer in _answers(graph, prompt, steps):
