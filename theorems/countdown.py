@@ -7,13 +7,22 @@ positive numbers makes all that expressions do, but for those that pass through 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+
+import torch
 
 from planlib import answers
 from planlib import countdown as rules
 from planlib.evidence import Finding, Tally, claims
+from planlib.graph import PlanningGraph
+from planlib.rollout import sample
+from planlib.studies import COUNTDOWN
+from planlib.study import load_run
+from planlib.task import PROMPT, Outcome, check_sequences
 from theorems.countdown_runs import CHECKS as ON_RUNS
+from theorems.readings import Reading
 
 claim = claims("countdown")
 Values = frozenset[Fraction]
@@ -143,4 +152,86 @@ def _arithmetic(write: Callable[[str], str], size: str) -> Finding:
     )
 
 
-CHECKS = (_complete, _arithmetic, *ON_RUNS)
+# --- transformer: what a model writes, judged as arithmetic --------------------------------------
+
+Path = tuple[int, ...]
+
+
+def judged(graph: PlanningGraph, path: Path, target: int) -> bool:
+    """Ours: write the states as arithmetic, and let the judge read it."""
+    states = [rules.read(graph.labels[node]) for node in path]
+    try:
+        line = rules.arithmetic(states, whole=True)
+    except rules.CountdownError:
+        return False
+    given, (wanted,) = [int(x) for x in states[0]], rules.read(graph.labels[target])
+    return answers.judge(line, given, wanted) is answers.Verdict.RIGHT
+
+
+def arrives(graph: PlanningGraph, path: Path, target: int) -> bool:
+    """Mistake: it is enough to end at the wanted number."""
+    return path[-1] == target
+
+
+def but_the_last(graph: PlanningGraph, path: Path, target: int) -> bool:
+    """Mistake: it is enough to end there, and that each step but the last is a move."""
+    return path[-1] == target and bool(graph.adjacency[path[:-2], path[1:-1]].all())
+
+
+@claim(
+    "judged",
+    "transformer",
+    judged,
+    {"the wanted number alone": arrives, "all moves but the last": but_the_last},
+    seeds=(0,),
+    fixed="before any run",
+)
+def _judged(right: Callable[[PlanningGraph, Path, int], bool], size: str) -> Finding:
+    """What the SFT model writes is right as a path if and only if it is right as arithmetic."""
+    run = load_run(COUNTDOWN)
+    graph, pairs = run.task.graph, run.task.split.test_pairs
+    if size == "small":
+        pairs = pairs[::8]
+    how = {"greedy": True, "max_length": COUNTDOWN.max_length}
+    tokens = sample(run.model, pairs, torch.Generator().manual_seed(0), **how)
+    found, tally = check_sequences(graph, tokens), Tally("answers", "right ones")
+    for row, outcome, (_, target) in zip(tokens.tolist(), found, pairs.tolist(), strict=True):
+        path = tuple(itertools.takewhile(lambda k: k < graph.n, row[PROMPT - 1 :]))
+        ended = len(path) + PROMPT - 1 < len(row) and row[len(path) + PROMPT - 1] == graph.n
+        said = ended and right(graph, path, target)
+        tally.add("answers", said == (outcome == Outcome.CORRECT))
+        tally.add("right ones", count=int(outcome == Outcome.CORRECT))
+    return tally.finding(
+        "greedy answers of the stored SFT model of seed 0 to all test problems; the judge knows no graph and no rule of the game"
+    )
+
+
+# --- how large it gets ---------------------------------------------------------------------------
+
+PRIMES = (2, 3, 5, 7, 11, 13)
+
+
+def size_of(case: tuple[str, int, int, bool]) -> dict[str, int]:
+    """Count states, moves and numbers made: of the first primes, or of all starts up to ``most``."""
+    kind, numbers, most, whole = case
+    begin = [rules.state_of(PRIMES[:numbers])] if kind == "one" else rules.starts(numbers, most)
+    found = rules.explore(begin, whole)
+    return {
+        "states": len(found),
+        "moves": sum(map(len, found.values())),
+        "made": sum(len(state) == 1 for state in found),
+    }
+
+
+SIZES = Reading(
+    "countdown-sizes",
+    size_of,
+    (
+        *(("one", k, PRIMES[k - 1], whole) for k in range(2, 7) for whole in (True, False)),
+        *(("all", 3, most, True) for most in (6, 10, 20, 50, 99)),
+        *(("all", 4, most, True) for most in (4, 6, 10)),
+    ),
+)
+LONG_READINGS = (SIZES,)
+
+CHECKS = (_complete, _arithmetic, _judged, *ON_RUNS)

@@ -3,4 +3,65 @@
 Source: ours; the methods are those of Samineni et al., arXiv 2505.13697, section 5.
 """
 
-CHECKS = ()
+from __future__ import annotations
+
+from planlib.studies import ABLATION_SEEDS, COUNTDOWN, some_of_it
+from theorems.comparing import FIRST, Gap, Point, claims_on
+
+MORE, FILTERED, REINFORCE, GRPO = some_of_it(COUNTDOWN)
+END = (-1, None)  # four evaluations a run: the last is the end
+
+_claim = claims_on(
+    "countdown", some_of_it, COUNTDOWN, "four numbers from 1 to 4, whole", tuple(ABLATION_SEEDS)
+)
+
+
+def _at_the_end(high: str, low: str, series: str, least: float) -> Gap:
+    return Gap(Point(high, series, END), Point(low, series, END), least)
+
+
+def _loses(method: str, series: str, least: float) -> Gap:
+    return Gap(Point(method, series, FIRST), Point(method, series, END), least)
+
+
+CHECKS = (
+    _claim(
+        "reinforce",
+        "Policy gradient ends below more SFT on test problems, by over 0.03.",
+        _at_the_end(MORE, REINFORCE, "test_accuracy", 0.03),
+        {"on training problems as well": _at_the_end(MORE, REINFORCE, "train_accuracy", 0.03)},
+    ),
+    _claim(
+        "filtered",
+        "And so does SFT on its own right samples.",
+        _at_the_end(MORE, FILTERED, "test_accuracy", 0.03),
+        {"on training problems as well": _at_the_end(MORE, FILTERED, "train_accuracy", 0.03)},
+    ),
+    _claim(
+        "grpo",
+        "GRPO, which stands still where a group is all right, ends above policy gradient on them, by over 0.02.",
+        _at_the_end(GRPO, REINFORCE, "test_accuracy", 0.02),
+        {
+            "on training problems as well": _at_the_end(GRPO, REINFORCE, "train_accuracy", 0.02),
+            "filtered SFT as well": _at_the_end(FILTERED, REINFORCE, "test_accuracy", 0.02),
+        },
+    ),
+    _claim(
+        "off-the-way",
+        "What policy gradient loses it loses off the way as well: over 0.01 there.",
+        _loses(REINFORCE, "test_off_the_way", 0.01),
+        {"more SFT as well": _loses(MORE, "test_off_the_way", 0.01)},
+    ),
+    _claim(
+        "one-of-64",
+        "Of 64 samples of policy gradient a right one is rarer than of its base's, by over 0.02.",
+        _loses(REINFORCE, "test_pass_64", 0.02),
+        {"of more SFT's as well": _loses(MORE, "test_pass_64", 0.02)},
+    ),
+    _claim(
+        "fewer",
+        "And of 100 samples there are fewer distinct right ones than of its base, by over 0.4.",
+        _loses(REINFORCE, "test_distinct", 0.4),
+        {"more SFT's as well": _loses(MORE, "test_distinct", 0.4)},
+    ),
+)
