@@ -39,6 +39,7 @@ OURS = {
     "composition": "Composition: planning where SFT does not",
     "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
     "countdown": "Countdown: a benchmark as a planning graph",
+    "ablation": "What is left of reinforcement learning",
 }
 ALL = THEOREMS | OURS | FIGURES
 
