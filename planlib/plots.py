@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -230,8 +231,8 @@ def matrix(
 ) -> str:
     """Return the verification matrix, theorem by rung, as HTML with a link a cell.
 
-    A cell shows the worst of its records that have no successor; without any it is open.  ``page`` names the
-    page of a theorem.
+    A cell counts the verdicts of its records that have no successor, worst first, in the colour of
+    the worst; without any record it is open.  ``page`` names the page of a theorem.
     """
     cells: dict[tuple[str, str], list] = {}
     for r in records:
@@ -248,13 +249,15 @@ def matrix(
             # What has a successor is no longer claimed.
             claimed = [r for r in found if not r.successor] or found
             worst = min(claimed, key=lambda r: order.index(r.shown))
-            text = MARKS[worst.shown] + (f" {len(found)}" if len(found) > 1 else "")
+            counts = Counter(r.shown for r in claimed)
+            marks = [f"{counts[v]} {MARKS[v]}" for v in order if counts[v]]
+            text = " · ".join(marks) if len(claimed) > 1 else MARKS[worst.shown]
             note = html.escape(
                 "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )
             row.append(
                 f'<td class="{_css(worst)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '
-                f'aria-label="{theorem} {rung}: {note}">{text}</a></td>'
+                f'aria-label="{text} {theorem} {rung}: {note}">{text}</a></td>'
             )
         body.append(f"<tr>{''.join(row)}</tr>")
     head = "".join(f"<th scope='col'>{rung}</th>" for rung in rungs)

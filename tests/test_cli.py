@@ -137,6 +137,7 @@ def other(value):
             "sum": "token",
             "k3": "k1",
             "process": "outcome",
+            "policy": "base",
         }
         return others.get(value, "blocksworld:3")
     return value + 1 if isinstance(value, int) else value / 2 or 0.5

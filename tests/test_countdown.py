@@ -3,16 +3,22 @@
 import itertools
 import json
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from planlib import countdown as rules
+from planlib.__main__ import main
 from planlib.answers import LONGEST, Verdict, judge
+from planlib.curves import make_task
 from planlib.files import FileError
 from planlib.graph import GraphError, InputError, countdown, is_generated, parse_graph
 from planlib.studies import RunConfig
 from planlib.task import SplitError, split_by_distance, split_pairs
+from theorems.countdown import shown_share
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def states(*texts):
@@ -165,6 +171,17 @@ def test_problems_are_read_from_a_file(tmp_path):
     assert RunConfig(graph=spec).key != key
 
 
+def test_the_example_on_the_page_trains(tmp_path, capsys):
+    """All of its problems can be solved, and `train` takes the file as it is."""
+    file = ROOT / "tests" / "files" / "countdown.jsonl"
+    for numbers, target in rules.read_problems(file):
+        assert target in rules.solvable(numbers, whole=True)
+    graph = ["--graph", f"countdown:{file},whole", "--max-length", "12", "--width", "16"]
+    small = ["--steps", "4", "--batch-size", "16", "--out", str(tmp_path)]
+    assert main(["train", "sft", *graph, *small]) == 0
+    assert "greedy_test" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "[]", "{", "[1]", '{"nums": [2, 3]}', '{"nums": [2], "target": 2}',
@@ -195,6 +212,19 @@ def test_a_bad_file_is_refused_with_its_place(tmp_path, text):
 def test_a_graph_that_cannot_be_is_refused(spec, message):
     with pytest.raises(GraphError, match=message):
         parse_graph(spec)
+
+
+def test_the_share_of_answers_shown_is_counted():
+    config = RunConfig(graph="countdown:numbers=3,most=4,whole", max_length=12, paths_per_pair=2)
+    task = make_task(config)
+    shares = []
+    for s, t in task.split.path_pairs.tolist():
+        every = set(task.graph.correct_paths(s, t))
+        rows = [row for row in task.data.tolist() if row[:2] == [s, t]]
+        seen = {tuple(k for k in row[2:] if k < task.graph.n) for row in rows}
+        assert seen <= every
+        shares.append(len(seen) / len(every))
+    assert shown_share(task) == pytest.approx(np.mean(shares)) and 0 < np.mean(shares) < 1
 
 
 def test_exploring_stops_at_the_limit():

@@ -11,10 +11,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
+import numpy as np
 import torch
 
 from planlib import answers
 from planlib import countdown as rules
+from planlib.curves import Task
 from planlib.evidence import Finding, Tally, claims
 from planlib.graph import PlanningGraph
 from planlib.rollout import sample
@@ -204,6 +206,24 @@ def _judged(right: Callable[[PlanningGraph, Path, int], bool], size: str) -> Fin
     return tally.finding(
         "greedy answers of the stored SFT model of seed 0 to all test problems; the judge knows no graph and no rule of the game"
     )
+
+
+# --- what sampling could find ---------------------------------------------------------------------
+
+
+def shown_share(task: Task) -> float:
+    """Share of the correct paths of a training problem that SFT's data show, mean over problems.
+
+    Of the problems that are no edge; on a graph without cycles.
+    """
+    counts = {
+        int(i): task.graph.path_counts(int(i)) for i in np.unique(task.split.path_pairs[:, 1])
+    }
+    shown: dict[tuple[int, int], set] = {}
+    for row in task.data.tolist():
+        shown.setdefault((row[0], row[1]), set()).add(tuple(row))
+    pairs = map(tuple, task.split.path_pairs.tolist())
+    return float(np.mean([len(shown[s, t]) / counts[t][s] for s, t in pairs]))
 
 
 # --- how large it gets ---------------------------------------------------------------------------
