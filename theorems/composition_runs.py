@@ -134,6 +134,14 @@ CHECKS = (
         "With 0.8 explored even training problems are planned less than half of the time by then.",
         below("Q, ε = 0.8", 0.5, "train_accuracy"),
         {"with half explored as well": below(HALF, 0.5, "train_accuracy")},
+        successor="too-much-seen",
+    ),
+    _claim(
+        "too-much-seen",
+        "On these graphs, with 0.8 explored, more than half of the paths come to the target rightly, too.",
+        Gap(arrived("Q, ε = 0.8"), None, 0.5),
+        {"after policy gradient as well": Gap(arrived("PG"), None, 0.5)},
+        fixed="after all seeds",
     ),
     _claim(
         "place",
