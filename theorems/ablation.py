@@ -9,7 +9,7 @@ Source: ours; the question, and the methods, are those of Samineni et al., arXiv
 from __future__ import annotations
 
 from planlib.studies import ABLATION_SEEDS, ONE_PATH, what_is_left
-from theorems.comparing import FIRST, Gap, Point, claims_on
+from theorems.comparing import END, FIRST, Gap, Point, claims_on
 
 (
     MORE,
@@ -24,7 +24,6 @@ from theorems.comparing import FIRST, Gap, Point, claims_on
     WITH_KL,
     CREDIT,
 ) = what_is_left(ONE_PATH)
-END = (-1, None)  # four evaluations a run: the last is the end
 
 _claim = claims_on(
     "ablation",

@@ -30,6 +30,7 @@ from planlib.studies import (
 from planlib.study import is_stored, load_record
 
 LAST = (-3, None)  # the end of a curve: the mean of its last three evaluations
+END = (-1, None)  # the last evaluation, where a run has few
 FIRST = (0, 1)  # the model that the second stage starts from
 MIDDLE = (5, 8)  # evaluations at 500 to 700 updates
 
@@ -188,7 +189,7 @@ def margins(gap: Gap) -> str:
 
 def _words(gap: Gap) -> str:
     def words(point: Point) -> str:
-        when = {LAST: " at the end", FIRST: " at the start"}
+        when = {LAST: " at the end", END: " at the last update", FIRST: " at the start"}
         if isinstance(point.at, Reached):
             at = f" where {point.at.series} first is {point.at.level:g}"
         else:
