@@ -31,6 +31,9 @@ LONGEST = 1000  # characters of an answer that are read at most: nesting has no 
 def judge(answer: str, numbers: Iterable[int], target: int, every: bool = True) -> Verdict:
     """Judge a line of arithmetic: each given number at most once, and the wanted value exactly.
 
+    Whole numbers alone, and no sign before one: ``3 - (-4)`` is no arithmetic of the game.  A line
+    that divides by 0 has no value, whatever numbers it uses.
+
     Parameters
     ----------
     every

@@ -43,9 +43,13 @@ def state_of(numbers: Iterable[int | Fraction]) -> State:
     CountdownError
         If there is none, or one is not positive.
     """
-    state = tuple(sorted(map(Fraction, numbers)))
+    given = list(numbers)
+    try:
+        state = tuple(sorted(map(Fraction, given)))
+    except (ValueError, OverflowError, TypeError) as error:
+        raise CountdownError("one or more positive numbers", given) from error
     if not state or state[0] <= 0:
-        raise CountdownError("one or more positive numbers", list(numbers))
+        raise CountdownError("one or more positive numbers", given)
     return state
 
 
@@ -135,7 +139,7 @@ def arithmetic(path: Sequence[State], whole: bool = False) -> str:
     """
     if len(path) < 2:
         raise CountdownError("a path of at least one move", [*map(written, path)])
-    terms = [(number, str(number)) for number in path[0]]
+    terms = [(x, str(x) if x.denominator == 1 else f"({x})") for x in path[0]]
     for state, following in pairwise(path):
         known = moves(state, whole)
         if following not in known:
@@ -161,7 +165,7 @@ def _joined(low: str, sign: str, high: str) -> str:
 def read_problems(path: str | Path) -> list[tuple[State, Fraction]]:
     """Read problems in the form of the public benchmark: ``nums`` and ``target``, one to a line.
 
-    Lines of JSON (``.jsonl``) or one JSON list; other fields are left alone.
+    Lines of JSON (``.jsonl``), each with one object, or one JSON list; other fields are left alone.
 
     Raises
     ------
@@ -170,12 +174,13 @@ def read_problems(path: str | Path) -> list[tuple[State, Fraction]]:
     OSError
         If the file cannot be opened.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
+    content = Path(path).read_bytes()
     try:
+        text = content.decode("utf-8-sig")
         whole_file = text.lstrip().startswith("[")
-        lines = [text] if whole_file else filter(str.strip, text.splitlines())
+        lines = [text] if whole_file else filter(str.strip, text.split("\n"))
         entries = [entry for line in lines for entry in _listed(json.loads(line))]
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, too deep, too many digits
         raise FileError("lines of JSON, or one list", f"{error} in {path}") from error
     if not entries:
         raise FileError("at least one problem", f"none in {path}")

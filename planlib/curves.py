@@ -57,7 +57,7 @@ class Task:
     def on_the_way(self) -> np.ndarray:
         """Which test problems begin on a right path of a training problem with their target.
 
-        Of the others no training problem ever asks for the first step, however it is answered.
+        No right answer to a training problem leads through the first row of the others.
         """
         reach, n = self.graph.reachability, self.graph.n
         asked = np.zeros((n, n), dtype=bool)

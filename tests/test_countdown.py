@@ -72,6 +72,14 @@ def test_a_path_that_is_none_is_refused():
         rules.arithmetic(states("2 3", "7"))
     with pytest.raises(rules.CountdownError, match="at least one move"):
         rules.arithmetic(states("2 3"))
+    for bad in ([], [0, 1], ["x"], [float("nan")], [None]):
+        with pytest.raises(rules.CountdownError, match="positive numbers, got \\["):
+            rules.state_of(x for x in bad)
+
+
+def test_fractions_that_are_given_keep_their_brackets():
+    assert rules.arithmetic(states("1/2 3", "6")) == "3 / (1/2)"
+    assert rules.arithmetic(states("1/2 3/2", "1/3")) == "(1/2) / (3/2)"
 
 
 @pytest.mark.parametrize(
@@ -187,11 +195,11 @@ def test_the_example_on_the_page_trains(tmp_path, capsys):
     ["", "[]", "{", "[1]", '{"nums": [2, 3]}', '{"nums": [2], "target": 2}',
      '{"nums": [2, 0], "target": 2}', '{"nums": [2, 2.5], "target": 2}',
      '{"nums": [2, true], "target": 2}', '{"nums": "23", "target": 2}',
-     '{"nums": [2, 3], "target": -1}'],
+     '{"nums": [2, 3], "target": -1}', "[" * 100_000, "9" * 5000, '{"é": 1}'],
 )  # fmt: skip
 def test_a_bad_file_is_refused_with_its_place(tmp_path, text):
     path = tmp_path / "bad.jsonl"
-    path.write_text(text)
+    path.write_bytes(text.encode("latin-1"))
     with pytest.raises(FileError, match=r"expected .*bad\.jsonl"):
         rules.read_problems(path)
     with pytest.raises(GraphError, match="graph: expected"):

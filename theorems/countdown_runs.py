@@ -32,7 +32,7 @@ CHECKS = (
     ),
     _claim(
         "filtered",
-        "And so does SFT on its own right samples.",
+        "SFT on its own right samples ends below more SFT on test problems, by over 0.03.",
         _at_the_end(MORE, FILTERED, "test_accuracy", 0.03),
         {"on training problems as well": _at_the_end(MORE, FILTERED, "train_accuracy", 0.03)},
     ),
@@ -45,20 +45,20 @@ CHECKS = (
     ),
     _claim(
         "off-the-way",
-        "What policy gradient loses it loses off the way as well: over 0.01 there.",
+        "Policy gradient loses off the way, too: over 0.01 there.",
         _loses(REINFORCE, "test_off_the_way", 0.01),
         {"more SFT as well": _loses(MORE, "test_off_the_way", 0.01)},
     ),
     _claim(
         "one-of-64",
-        "Of 64 samples of policy gradient a right one is rarer than of its base's, by over 0.02.",
+        "A right answer among 64 samples is rarer after policy gradient than before, by over 0.02.",
         _loses(REINFORCE, "test_pass_64", 0.02),
         # "Of more SFT's as well" stood here: eight seeds leave it open by 0.002.
         {"on training problems as well": _loses(REINFORCE, "train_pass_64", 0.02)},
     ),
     _claim(
         "fewer",
-        "And of 100 samples there are fewer distinct right ones than of its base, by over 0.4.",
+        "Of 100 samples on test problems fewer distinct right ones are left after policy gradient than before, by over 0.4.",
         _loses(REINFORCE, "test_distinct", 0.4),
         {"more SFT's as well": _loses(MORE, "test_distinct", 0.4)},
     ),

@@ -72,8 +72,8 @@ def _answers(graph: PlanningGraph, prompt: Tokens, steps: int) -> list[Tokens]:
     return found + open_ones
 
 
-def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: int) -> list[bool]:
-    """Of each answer: whether it breaks one of the three properties.
+def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: int):
+    """Of each answer: whether it breaks one of the three properties, and whether it is rewarded.
 
     A state that was come to by another way, a rewarded step before the target, or steps before
     it whose returns differ.
@@ -91,7 +91,7 @@ def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: i
             returns.append(Fraction(float(r)) + process.discount * returns[-1])
         right = rewards.any()
         same = not right or all(x == returns[-1] for x in returns[2:])
-        found.append(not (alone and late and same))
+        found.append((not (alone and late and same), bool(right)))
     return found
 
 
@@ -106,15 +106,18 @@ def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: i
     },
 )
 def _degenerate(process: Callable[[], Process], size: str) -> Finding:
-    """No state is come to in two ways, no step before the target is rewarded, and all steps up to it have one return: a bandit over answers."""
-    tally = Tally("problems", "answers")
+    """No state is come to in two ways, no step before the one onto the target is rewarded, and all steps up to it have one return: a bandit over answers."""
+    tally = Tally("problems", "answers", "rewarded ones")
     for n, steps in ((2, 3), (3, 3)) if size == "small" else ((2, 5), (3, 4)):
         for rows in digraph_classes(n):
             graph = PlanningGraph(np.array(rows))
             for source, target in itertools.permutations(range(n), 2):
                 tally.add("problems")
-                for violated in _violations(process(), graph, (source, target, source), steps):
+                for violated, right in _violations(
+                    process(), graph, (source, target, source), steps
+                ):
                     tally.add("answers", not violated)
+                    tally.add("rewarded ones", count=right)
     return tally.finding(
         "all digraphs of 2 and 3 nodes up to isomorphism, all pairs, all answers of up to 5 and 4 tokens, legal or not"
     )
