@@ -251,7 +251,7 @@ def matrix(
             worst = min(claimed, key=lambda r: order.index(r.shown))
             counts = Counter(r.shown for r in claimed)
             marks = [f"{counts[v]} {MARKS[v]}" for v in order if counts[v]]
-            text = " · ".join(marks) if len(claimed) > 1 else MARKS[worst.shown]
+            text = ", ".join(marks) if len(claimed) > 1 else MARKS[worst.shown]
             note = html.escape(
                 "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )

@@ -38,7 +38,7 @@ CHECKS = (
     ),
     _claim(
         "grpo",
-        "GRPO, which stands still where a group is all right, ends above policy gradient on them, by over 0.02.",
+        "GRPO, which stands still where a group is all right, ends above policy gradient on test problems, by over 0.02.",
         _at_the_end(GRPO, REINFORCE, "test_accuracy", 0.02),
         # "Filtered SFT as well" stood here, too: eight seeds leave it open by 0.001.
         {"on training problems as well": _at_the_end(GRPO, REINFORCE, "train_accuracy", 0.02)},
