@@ -18,10 +18,9 @@ from fractions import Fraction
 from itertools import combinations, combinations_with_replacement, pairwise
 from pathlib import Path
 
-from planlib.files import FileError
+from planlib.files import FileError, read_text
 
 State = tuple[Fraction, ...]
-OPERATIONS = "+-*/"
 
 
 class CountdownError(ValueError):
@@ -171,16 +170,15 @@ def read_problems(path: str | Path) -> list[tuple[State, Fraction]]:
     ------
     FileError
         With the place and what was expected there.
-    OSError
-        If the file cannot be opened.
     """
-    content = Path(path).read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        text = read_text(path)
         whole_file = text.lstrip().startswith("[")
         lines = [text] if whole_file else filter(str.strip, text.split("\n"))
         entries = [entry for line in lines for entry in _listed(json.loads(line))]
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, too deep, too many digits
+    except FileError as error:
+        raise FileError(error.expected, f"{error.got} in the file {path}") from error
+    except (ValueError, RecursionError) as error:  # no JSON, too deep, too many digits
         raise FileError("lines of JSON, or one list", f"{error} in {path}") from error
     if not entries:
         raise FileError("at least one problem", f"none in {path}")

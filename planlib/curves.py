@@ -34,6 +34,7 @@ from planlib.task import (
 from planlib.task import needed_length as needed_for
 
 READ_OUT = 0.05  # temperature at which action values are sampled
+SAMPLES = 100  # of each problem whose distinct paths are counted
 PASSES = (1, 4, 16, 64)  # samples of which one is to be correct
 
 
@@ -136,10 +137,12 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
             model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
         some = some_pairs(pairs, seed)
-        correct, distinct = metrics.correct_paths(model, task.graph, some, generator, **sampling)
+        correct, distinct = metrics.correct_paths(
+            model, task.graph, some, generator, SAMPLES, **sampling
+        )
         figures[f"{name}_distinct"] = float(distinct.mean())
         for k in PASSES:
-            figures[f"{name}_pass_{k}"] = float(metrics.pass_at(k, correct, 100).mean())
+            figures[f"{name}_pass_{k}"] = float(metrics.pass_at(k, correct, SAMPLES).mean())
         at = (pairs[:, 1], pairs[:, 0], temperature)
         figures[f"{name}_entropy"] = float(metrics.row_entropy(model, *at).mean())
         figures[f"{name}_divergence"] = float(

@@ -426,6 +426,7 @@ GRAMMAR = (
     "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding' or ',states' behind), 'countdown:FILE.jsonl,whole', "
     "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
 )
+GENERATED = ("er", "stages", "blocksworld", "countdown")  # unless a file is named behind it
 NUMBER = r"[0-9]{1,9}"
 CHANCE = r"[0-9]*\.?[0-9]+(?:e-?[0-9]+)?"
 RANDOM = re.compile(rf"er:n=({NUMBER}),p=({CHANCE}),(acyclic|cyclic),seed=({NUMBER})")
@@ -433,9 +434,8 @@ STAGED = re.compile(
     rf"stages:n=({NUMBER}),stages=({NUMBER}),p=({CHANCE}),inside=({CHANCE}),seed=({NUMBER})"
 )
 COUNTDOWN = re.compile(
-    rf"countdown:numbers=({NUMBER}),most=({NUMBER}),(whole|fractions)(,holding|,states)?"
+    rf"countdown:(?:numbers=({NUMBER}),most=({NUMBER})|(.+\.jsonl?)),(whole|fractions)(?:,(holding|states))?"
 )
-COUNTDOWN_FILE = re.compile(r"countdown:(.+\.jsonl?),(whole|fractions)(,holding|,states)?")
 PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
 
@@ -466,37 +466,27 @@ def parse_graph(spec: str) -> PlanningGraph:
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
     if found := COUNTDOWN.fullmatch(spec):
-        numbers, most, kind, asked = found.groups()
-        if not (1 < int(numbers) <= 6 and 0 < int(most) <= 100):
+        numbers, most, file, results, asked = found.groups()
+        if file:
+            begin = (state for state, _ in _read(spec, lambda: rules.read_problems(file)))
+        elif 1 < int(numbers) <= 6 and 0 < int(most) <= 100:
+            begin = rules.starts(int(numbers), int(most))
+        else:
             raise GraphError("graph", "2 to 6 numbers, each at most 1 to 100", repr(spec))
-        begin = rules.starts(int(numbers), int(most))
-        return countdown(begin, kind == "whole", (asked or ",alone")[1:], spec)
-    if found := COUNTDOWN_FILE.fullmatch(spec):
-        file, kind, asked = found.groups()
-        how = (asked or ",alone")[1:]
-        return countdown(_begun_in(file), kind == "whole", how, Path(spec).name)
+        return countdown(begin, results == "whole", asked or "alone", Path(spec).name)
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)
         return _from_file(spec, lambda: files.read_pddl(domain, problem, most))
-    if kind not in ("er", "stages", "blocksworld", "countdown", "pddl") and _names_a_file(spec):
+    if kind not in (*GENERATED, "pddl") and _names_a_file(spec):
         return _from_file(spec, lambda: files.read_graph(spec))
     raise GraphError("graph", GRAMMAR, repr(spec))
 
 
 def is_generated(spec: str) -> bool:
     """Whether the name makes the graph in full, so that it reads no file."""
-    kinds = ("er", "stages", "blocksworld", "countdown")
-    return spec.partition(":")[0] in kinds and not COUNTDOWN_FILE.fullmatch(spec)
-
-
-def _begun_in(file: str) -> list[rules.State]:
-    try:
-        return [numbers for numbers, _ in rules.read_problems(file)]
-    except files.FileError as error:
-        raise GraphError("graph", error.expected, error.got) from error
-    except OSError as error:
-        raise GraphError("graph", f"the file {file}", error.strerror) from error
+    countdown = COUNTDOWN.fullmatch(spec)
+    return spec.partition(":")[0] in GENERATED and not (countdown and countdown[3])
 
 
 def _names_a_file(spec: str) -> bool:
@@ -512,11 +502,15 @@ def _in_order(spec: str) -> str:
     return f"{kind}:{','.join(parts)}"
 
 
-def _from_file(spec: str, read: Callable[[], files.Listing]) -> PlanningGraph:
+def _read(spec: str, read: Callable[[], object]):
     try:
-        listing = read()
+        return read()
     except files.FileError as error:
         raise GraphError("graph", error.expected, f"{error.got} (in {spec})") from error
+
+
+def _from_file(spec: str, read: Callable[[], files.Listing]) -> PlanningGraph:
+    listing = _read(spec, read)
     for note in listing.notes:
         warnings.warn(f"{spec}: {note}", files.FileNotice, stacklevel=3)
     adjacency = np.zeros((len(listing.nodes),) * 2, dtype=bool)

@@ -99,8 +99,8 @@ def correct_paths(
     tokens = _generate(model, graph, problems, generator, samples=samples, **sampling).numpy()
     correct = np.flatnonzero(check_sequences(graph, tokens) == Outcome.CORRECT)
     rows = np.unique(np.column_stack([correct // samples, tokens[correct]]), axis=0)
-    counts = (np.bincount(x, minlength=len(problems)) for x in (correct // samples, rows[:, 0]))
-    return tuple(counts)
+    right = np.bincount(correct // samples, minlength=len(problems))
+    return right, np.bincount(rows[:, 0], minlength=len(problems))
 
 
 def pass_at(k: int, correct: object, samples: int) -> np.ndarray:

@@ -421,14 +421,11 @@ def recheck_some(
     if not chosen:
         raise InputError("folder", "runs that can be checked", f"none in {folder}")
     for config, how in chosen:
-        again = how == TRAINED
-        yield (
-            config,
-            how,
-            recompute(config, folder)
-            if again
-            else recheck(load_run(config, folder), folder=folder),
-        )
+        if how == TRAINED:
+            found = recompute(config, folder)
+        else:
+            found = recheck(load_run(config, folder), folder=folder)
+        yield config, how, found
 
 
 class StudyError(RuntimeError):

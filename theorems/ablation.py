@@ -8,8 +8,10 @@ Source: ours; the question, and the methods, are those of Samineni et al., arXiv
 
 from __future__ import annotations
 
+from functools import partial
+
 from planlib.studies import ABLATION_SEEDS, ONE_PATH, what_is_left
-from theorems.comparing import END, FIRST, Gap, Point, claims_on
+from theorems.comparing import END, apart, claims_on, rises
 
 (
     MORE,
@@ -34,50 +36,53 @@ _claim = claims_on(
 )
 
 
-def _gap(high: str, low: str, series: str = "test_accuracy", **margins: float) -> Gap:
-    return Gap(Point(high, series, END), Point(low, series, END), **margins)
-
-
-def _rise(method: str, series: str = "test_accuracy", **margins: float) -> Gap:
-    return Gap(Point(method, series, END), Point(method, series, FIRST), **margins)
+_gap, _rise = partial(apart, at=END), partial(rises, at=END)
 
 
 CHECKS = (
     _claim(
         "more",
         "As many updates of SFT more gain less than 0.02.",
-        _rise(MORE, most=0.02),
-        {"on the base's right samples as well": _rise(BASES, most=0.02)},
+        _rise("test_accuracy", MORE, most=0.02),
+        {"on the base's right samples as well": _rise("test_accuracy", BASES, most=0.02)},
     ),
     _claim(
         "bases",
         "Right samples of the base, in place of the data, gain over 0.03 beside them.",
-        _gap(BASES, MORE, least=0.03),
+        _gap(BASES, MORE, "test_accuracy", least=0.03),
         {"on training problems as well": _gap(BASES, MORE, "train_accuracy", least=0.03)},
     ),
     _claim(
         "on-policy",
         "Right samples of the policy as it becomes gain over 0.1 beside the base's.",
-        _gap(FILTERED, BASES, least=0.1),
+        _gap(FILTERED, BASES, "test_accuracy", least=0.1),
         {"on training problems as well": _gap(FILTERED, BASES, "train_accuracy", least=0.1)},
     ),
     _claim(
         "negatives",
         "What wrong samples add lies within 0.04.",
-        _gap(NEGATIVES, FILTERED, least=-0.04, most=0.04),
-        {"what fresh samples add as well": _gap(FILTERED, BASES, least=-0.04, most=0.04)},
+        _gap(NEGATIVES, FILTERED, "test_accuracy", least=-0.04, most=0.04),
+        {
+            "what fresh samples add as well": _gap(
+                FILTERED, BASES, "test_accuracy", least=-0.04, most=0.04
+            )
+        },
     ),
     _claim(
         "reinforce",
         "Policy gradient is within 0.06 of SFT on its own right samples.",
-        _gap(REINFORCE, FILTERED, least=-0.06, most=0.06),
-        {"and of the base's": _gap(REINFORCE, BASES, least=-0.06, most=0.06)},
+        _gap(REINFORCE, FILTERED, "test_accuracy", least=-0.06, most=0.06),
+        {"and of the base's": _gap(REINFORCE, BASES, "test_accuracy", least=-0.06, most=0.06)},
     ),
     _claim(
         "normalised",
         "To divide by the group's deviation and by length changes less than 0.05.",
-        _gap(GRPO, CENTRED, least=-0.05, most=0.05),
-        {"all that stands before it as well": _gap(GRPO, MORE, least=-0.05, most=0.05)},
+        _gap(GRPO, CENTRED, "test_accuracy", least=-0.05, most=0.05),
+        {
+            "all that stands before it as well": _gap(
+                GRPO, MORE, "test_accuracy", least=-0.05, most=0.05
+            )
+        },
     ),
     _claim(
         "centred",
@@ -91,12 +96,12 @@ CHECKS = (
         "kl",
         "A KL penalty keeps GRPO nearer its base, by over 0.05 nats.",
         _gap(GRPO, WITH_KL, "from_base", least=0.05),
-        {"at a price of over 0.1 in accuracy": _gap(GRPO, WITH_KL, least=0.1)},
+        {"at a price of over 0.1 in accuracy": _gap(GRPO, WITH_KL, "test_accuracy", least=0.1)},
     ),
     _claim(
         "one-of-64",
         "Of 64 samples of policy gradient a right one is more frequent than of its base's by less than 0.06.",
-        _rise(REINFORCE, "test_pass_64", most=0.06),
-        {"of one sample as well": _rise(REINFORCE, "test_pass_1", most=0.06)},
+        _rise("test_pass_64", REINFORCE, most=0.06),
+        {"of one sample as well": _rise("test_pass_1", REINFORCE, most=0.06)},
     ),
 )

@@ -125,14 +125,21 @@ def implied(claim: Gap, wrong: Gap) -> bool:
     return claim.ratio == wrong.ratio and max(claim.least, least) >= min(claim.most, most)
 
 
-def rises(series: str, method: str, least: float = -math.inf, **changes) -> Gap:
+def apart(high: str, low: str, series: str, at: tuple = LAST, **margins: float) -> Gap:
+    """One method ends above another in ``series``, between the margins."""
+    return Gap(Point(high, series, at), Point(low, series, at), **margins)
+
+
+def rises(series: str, method: str, least: float = -math.inf, at: tuple = LAST, **changes) -> Gap:
     """``series`` rises by more than ``least`` from the SFT model to the end."""
-    return Gap(Point(method, series), Point(method, series, FIRST), least, **changes)
+    return Gap(Point(method, series, at), Point(method, series, FIRST), least, **changes)
 
 
-def falls(series: str, method: str, least: float, since: tuple | Reached = FIRST) -> Gap:
+def falls(
+    series: str, method: str, least: float, since: tuple | Reached = FIRST, at: tuple = LAST
+) -> Gap:
     """``series`` falls by more than ``least`` until the end."""
-    return Gap(Point(method, series, since), Point(method, series), least)
+    return Gap(Point(method, series, since), Point(method, series, at), least)
 
 
 def by_seed(

@@ -17,7 +17,7 @@ from planlib.studies import (
     who_composes,
     without_positions,
 )
-from theorems.comparing import LAST, Gap, Point, claims_on
+from theorems.comparing import LAST, Gap, Point, apart, claims_on
 
 NONE, SOME, HALF, SHUFFLED = (
     "Q, ε = 0",
@@ -60,7 +60,7 @@ def above(method: str, least: float, series: str = "test_accuracy") -> Gap:
 
 def more(method: str, other: str, least: float) -> Gap:
     """One method's test accuracy ends above another's by more than ``least``."""
-    return Gap(Point(method, "test_accuracy"), Point(other, "test_accuracy"), least)
+    return apart(method, other, "test_accuracy", least=least)
 
 
 Q_COMPOSES = {"Q-learning with half of the steps explored as well": below(HALF, 0.05)}
@@ -111,11 +111,7 @@ CHECKS = (
         "A fifth explored is not enough in 2,000 updates: half of the steps plan more by over 0.3.",
         more(HALF, SOME, 0.3),
         # "A fifth plans more than none by as much" stood here; eight graphs leave it open, as the claim.
-        {
-            "of training problems as well": Gap(
-                Point(HALF, "train_accuracy"), Point(SOME, "train_accuracy"), 0.3
-            )
-        },
+        {"of training problems as well": apart(HALF, SOME, "train_accuracy", least=0.3)},
         successor="how-much-seen",
     ),
     _claim(

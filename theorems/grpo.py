@@ -40,7 +40,7 @@ from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
-from theorems.prefixes import _degenerate
+from theorems.prefixes import degenerate
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
 from theorems.stored_runs import BASE_RUN
@@ -596,7 +596,7 @@ def _transformer(weigh, size: str) -> Finding:
 
 
 CHECKS = (
-    _degenerate,
+    degenerate,
     _weights,
     _direction,
     _refit,

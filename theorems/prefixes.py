@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -49,17 +49,17 @@ def as_written() -> Process:
 
 def table_rows() -> Process:
     """Mistake: as a table has it, a state is target and current node; many prefixes share one."""
-    return replace(Process(), state=lambda prefix: (prefix[1], prefix[-1]))
+    return Process(state=lambda prefix: (prefix[1], prefix[-1]))
 
 
 def rewarded_steps() -> Process:
     """Mistake: a reward a step, as Q-learning gets it."""
-    return replace(Process(), reward=task.process_reward)
+    return Process(reward=task.process_reward)
 
 
 def discounted() -> Process:
     """Mistake: a discount, so that a step counts less the longer the answer goes on."""
-    return replace(Process(), discount=Fraction(1, 2))
+    return Process(discount=Fraction(1, 2))
 
 
 def _answers(graph: PlanningGraph, prompt: Tokens, steps: int) -> list[Tokens]:
@@ -72,7 +72,9 @@ def _answers(graph: PlanningGraph, prompt: Tokens, steps: int) -> list[Tokens]:
     return found + open_ones
 
 
-def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: int):
+def _violations(
+    process: Process, graph: PlanningGraph, prompt: Tokens, steps: int
+) -> list[tuple[bool, bool]]:
     """Of each answer: whether it breaks one of the three properties, and whether it is rewarded.
 
     A state that was come to by another way, a rewarded step before the target, or steps before
@@ -105,7 +107,7 @@ def _violations(process: Process, graph: PlanningGraph, prompt: Tokens, steps: i
         "a discount": discounted,
     },
 )
-def _degenerate(process: Callable[[], Process], size: str) -> Finding:
+def degenerate(process: Callable[[], Process], size: str) -> Finding:
     """No state is come to in two ways, no step before the one onto the target is rewarded, and all steps up to it have one return: a bandit over answers."""
     tally = Tally("problems", "answers", "rewarded ones")
     for n, steps in ((2, 3), (3, 3)) if size == "small" else ((2, 5), (3, 4)):
