@@ -1,7 +1,7 @@
 # Two commands do everything; each sets up .venv first and skips what is done.
 #   make book        execute the notebooks, build the book strictly, print where it lies
 #   make test        units, properties, and nbval over every notebook
-.PHONY: book test notebooks lab bench setup check-book clean
+.PHONY: book test notebooks proofs check-proofs lab bench setup check-book clean
 PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
@@ -30,6 +30,14 @@ notebooks: setup
 # Build from the committed outputs, without executing them again.
 check-book: setup
 	@$(RUN) tools/book.py
+
+# Have Coq check every proof and rewrite the record; it says how to get Coq where there is none.
+proofs: setup
+	@$(RUN) tools/proofs.py --record
+
+# Check them against the committed record; without Coq, say so.
+check-proofs: setup
+	@$(RUN) tools/proofs.py --if-there
 
 lab: setup
 	$(RUN) -m jupyter lab notebooks

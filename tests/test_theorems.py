@@ -11,9 +11,9 @@ from flint import fmpq
 import theorems
 from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
-from planlib.graph import erdos_renyi
+from planlib.graph import InputError, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from theorems import flows, rates, remedies, sweeps, walks, wandering
+from theorems import flows, pages, rates, remedies, stem, sweeps, walks, wandering
 from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
@@ -101,7 +101,7 @@ def test_claims_on_data_record_the_estimates_that_decided_them():
 @pytest.mark.parametrize("theorem", theorems.THEOREMS)
 def test_no_rung_is_skipped_in_silence(theorem):
     covered = {c.rung for c in theorems.checks(theorem)}
-    assert covered == set(RUNGS) - {"formal"}  # formal proofs are open, and shown so
+    assert covered == set(RUNGS)
     applied = {c.rung for c in theorems.checks(theorem) if isinstance(c, Check)}
     assert {"exhaustive", "transformer"} <= applied
     assert ("solver" if theorem in theorems.ON_VALUES else "symbolic") in applied
@@ -407,3 +407,15 @@ def test_semi_gradient_is_the_trainers():
     new = module.semi_gradient(graph.adjacency, wm, wv, 0.1)
     for weights, after, gradient in zip((wm, wv), new, (model.wm.grad, model.wv.grad), strict=True):
         assert after == pytest.approx(weights - 0.05 * gradient.numpy())  # the loss has a factor 2
+
+
+def test_a_sentence_rests_on_claims_that_stand():
+    superseded = next(c for c in [*LIVE, *FIGURES] if c.successor)
+    with pytest.raises(InputError, match=superseded.successor):
+        pages.rest_on(superseded.claim)
+    with pytest.raises(InputError, match="claim"):
+        pages.rest_on("5.1/no-such")
+    shown = pages.rest_on("5.1/bound", "figure2/kept")
+    for record in shown.records:
+        assert f"{stem(record.theorem)}.html#{record.cell}" in shown._repr_html_()
+        assert record.title in repr(shown) and record.figure in repr(shown)

@@ -35,11 +35,12 @@ import torch
 from flint import arb, arb_poly, ctx, fmpq
 
 from planlib import exact, losses, task
-from planlib.evidence import Finding, Tally, claims, decide
+from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
+from theorems import formal
 from theorems.prefixes import degenerate
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
@@ -596,6 +597,11 @@ def _transformer(weigh, size: str) -> Finding:
 
 
 CHECKS = (
+    formal.proved(
+        "grpo",
+        "Grpo",
+        "For every law of samples: whatever weighs them by the number of right ones alone moves along the gradient of success.",
+    ),
     degenerate,
     _weights,
     _direction,
@@ -605,4 +611,8 @@ CHECKS = (
     _speed,
     _curve,
     _transformer,
+    *inapplicable(
+        "grpo",
+        solver="weights are square roots and binomial sums, exact in the symbolic and exhaustive rungs",
+    ),
 )

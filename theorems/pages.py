@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from IPython.display import display
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
+from pygments.lexers import PythonLexer, get_lexer_by_name
 
 import theorems
+from planlib import evidence, plots
 from planlib.evidence import Check
+from planlib.graph import InputError
+from theorems import formal
 
 
 class Code:
@@ -32,8 +36,46 @@ class Code:
         return f'<details class="code-of-claim"><summary>{title}</summary>{code}</details>'
 
 
+class Proofs:
+    """The statements of a file of proofs: in words as a table, and folded as Coq reads them."""
+
+    def __init__(self, file: str):
+        self.file, self.stated = file, formal.statements(file)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{s.verdict}: {s.name}: {s.says}" for s in self.stated)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{s.name}</code></td><td>{_typeset(s.says)}</td><td>{s.verdict}</td></tr>"
+            for s in self.stated
+        )
+        text = "\n\n".join(s.text for s in self.stated)
+        code = highlight(text, get_lexer_by_name("coq"), HtmlFormatter(cssclass="highlight"))
+        return (
+            '<div class="proofs"><table><thead><tr><th>statement</th><th>in words</th>'
+            f"<th></th></tr></thead><tbody>{rows}</tbody></table></div>"
+            f'<details class="code-of-claim"><summary>The statements of {self.file}.v '
+            f"as Coq checks them</summary>{code}</details>"
+        )
+
+
+_IN_BRACKETS = re.compile(r"\[((?:[^][]|\[[^][]*\])*)\]")  # with brackets inside
+
+
+def _typeset(comment: str) -> str:
+    """Write a comment of Coq in HTML: what stands in brackets there is code."""
+    return _IN_BRACKETS.sub(r"<code>\1</code>", html.escape(comment))
+
+
+def _code(check: Check) -> Code | Proofs:
+    if check.rung == "formal":
+        return Proofs(check.statement[0].partition(".")[0])
+    return Code(f"The code that decided {check.claim}", [check])
+
+
 def show(claim: str) -> None:
-    """Run the check of a claim: print its report, and show its code, folded.
+    """Run the check of a claim: print its report, and show its code, folded, or its proofs.
 
     Raises
     ------
@@ -42,7 +84,47 @@ def show(claim: str) -> None:
     """
     check = theorems.check(claim)
     print(check.run().report())
-    display(Code(f"The code that decided {claim}", [check]))
+    display(_code(check))
+
+
+class Basis:
+    """The claims that a sentence rests on, with what the stored records say of each, linked."""
+
+    def __init__(self, *names: str):
+        self.records = []
+        for name in names:
+            check = theorems.check(name)
+            (record,) = [r for r in evidence.load(check.theorem) if r.claim == name]
+            if record.successor:
+                raise InputError("claim", f"one that stands: {record.successor}", repr(name))
+            self.records.append(record)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{r.shown}: {r.claim}: {r.title} {r.figure}" for r in self.records)
+
+    def _repr_html_(self) -> str:
+        items = []
+        for r in self.records:
+            css = r.shown.lower()
+            place = f"{theorems.stem(r.theorem)}.html#{r.cell}"
+            figure = f" <small>{html.escape(r.figure)}</small>" if r.figure else ""
+            items.append(
+                f'<li><span class="verdict {css}">{plots.MARKS[r.shown]}</span> '
+                f"{html.escape(r.title)}{figure} "
+                f'<a href="{place}">{r.claim}, {r.rung}</a></li>'
+            )
+        return f'<ul class="basis">{"".join(items)}</ul>'
+
+
+def rest_on(*claims: str) -> Basis:
+    """Show the claims that the text above rests on, from their stored records.
+
+    Raises
+    ------
+    InputError
+        If there is no such claim, or another has taken its place.
+    """
+    return Basis(*claims)
 
 
 def show_all(theorem: str) -> None:

@@ -39,6 +39,7 @@ from planlib.graph import erdos_renyi
 from planlib.intervals import estimate
 from planlib.models import LinearTransformer, TabularModel
 from planlib.train import SFTConfig, train_sft
+from theorems import formal
 from theorems.assumption import AS_A_TABLE
 from theorems.balls import signs_of_balls
 from theorems.hypotheses import Hypothesis
@@ -557,6 +558,11 @@ HYPOTHESES = (
 LONG_READINGS = (RATES, AVERAGES, AS_A_TABLE)
 
 CHECKS = (
+    formal.proved(
+        "3.1",
+        "T3_1",
+        "For every row of counts: frequencies bound the loss, finite logits reach the bound only if no count is 0, and come as near as one likes.",
+    ),
     _infimum,
     _maximum_likelihood,
     _excess,

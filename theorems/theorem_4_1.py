@@ -36,6 +36,7 @@ from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
+from theorems import formal
 from theorems.hypotheses import Hypothesis
 from theorems.small_graphs import (
     as_float,
@@ -470,6 +471,11 @@ HYPOTHESES = tuple(
 )
 
 CHECKS = (
+    formal.proved(
+        "4.1",
+        "T4_1",
+        "For every batch and every policy: policy gradient's loss and gradient are those of SFT on the correct sequences.",
+    ),
     _identity,
     _batch,
     _expectation,

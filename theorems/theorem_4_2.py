@@ -39,7 +39,7 @@ from planlib.intervals import Estimate, estimate
 from planlib.models import LinearTransformer, TabularModel
 from planlib.studies import ACYCLIC, after_sft
 from planlib.study import load_record
-from theorems import rates
+from theorems import formal, rates
 from theorems.comparing import FREE, SFT
 from theorems.every_sample import THREE_NODES, every_sample, symbolic_samples
 from theorems.hypotheses import Hypothesis
@@ -667,6 +667,11 @@ HYPOTHESES = tuple(
 LONG_READINGS = (rates.SAMPLED,)
 
 CHECKS = (
+    formal.proved(
+        "4.2",
+        "T4_2",
+        "For every graph: no sample raises a wrong logit, rows keep their sums, and no finite logits are stationary.",
+    ),
     _sign,
     _samples,
     _gradient,

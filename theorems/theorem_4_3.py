@@ -37,7 +37,7 @@ from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.studies import ACYCLIC, FRESH, PG, after_sft
-from theorems import fan, mechanisms
+from theorems import fan, formal, mechanisms
 from theorems.balls import decide_signs
 from theorems.comparing import FIRST, FREE, SFT, Gap, Point, claims_on
 from theorems.gaps import (
@@ -664,6 +664,11 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 CHECKS = (
+    formal.proved(
+        "4.3",
+        "T4_3",
+        "For every graph, horizon, step and batch: at perfection the expected divergence from uniform does not fall.",
+    ),
     _proof,
     _leading,
     _selection,

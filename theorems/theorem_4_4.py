@@ -33,7 +33,16 @@ from flint import fmpq
 
 from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
-from theorems import first_steps, frontier, kl_limits, kl_noise, kl_runs, small_problems, two_routes
+from theorems import (
+    first_steps,
+    formal,
+    frontier,
+    kl_limits,
+    kl_noise,
+    kl_runs,
+    small_problems,
+    two_routes,
+)
 from theorems.hypotheses import Hypothesis
 from theorems.kl_balls import vanishes_near
 from theorems.kl_equation import (
@@ -508,6 +517,11 @@ LONG_READINGS = (
 )
 
 CHECKS = (
+    formal.proved(
+        "4.4",
+        "T4_4",
+        "For every row: stationary exactly at the exponential form, whatever its credits depend on.",
+    ),
     _row,
     _stationary,
     _sources,

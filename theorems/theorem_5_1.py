@@ -32,7 +32,7 @@ from planlib.graph import erdos_renyi
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.train import QLearningConfig
-from theorems import q_runs
+from theorems import formal, q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
 from theorems.q_runs import Runs, words
@@ -364,6 +364,11 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 CHECKS = (
+    formal.proved(
+        "5.1",
+        "T5_1",
+        "For every number of nodes: the fixed points are the constants, and no edge shows in them.",
+    ),
     _fixed_points,
     _bounded,
     _orders,

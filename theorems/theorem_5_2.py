@@ -35,7 +35,7 @@ from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.studies import Q
 from planlib.train import QLearningConfig
-from theorems import q_runs
+from theorems import formal, q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
 from theorems.q_runs import Runs, words
@@ -608,6 +608,11 @@ HYPOTHESES = tuple(
 )  # fmt: skip
 
 CHECKS = (
+    formal.proved(
+        "5.2",
+        "T5_2",
+        "For every number of nodes: A + R - 1 is fixed, the least, the only one without cycles, and reached from below.",
+    ),
     _unique,
     _starts,
     _sweeps,

@@ -40,6 +40,7 @@ from planlib.models import LinearTransformer
 from planlib.studies import STUDIES, RunConfig
 from planlib.study import load_run
 from planlib.train import QLearningConfig
+from theorems import formal
 from theorems.coverage import semi_gradient
 from theorems.hypotheses import Hypothesis
 from theorems.readings import Reading
@@ -615,6 +616,11 @@ HYPOTHESES = tuple(
 
 
 CHECKS = (
+    formal.proved(
+        "5.3",
+        "T5_3",
+        "For every number of nodes: the gauge, and which rows the covered ones determine.",
+    ),
     _gauge,
     _kernel,
     _projected,

@@ -45,6 +45,7 @@ from planlib.graph import blocksworld, erdos_renyi
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.train import QLearningConfig
+from theorems import formal
 from theorems.basins import (
     RANDOM_GRAPHS,
     anywhere,
@@ -648,6 +649,11 @@ HYPOTHESES = tuple(
 
 
 CHECKS = (
+    formal.proved(
+        "cycles",
+        "Cycles",
+        "For every number of nodes: unique exactly where no cycle is; else unbounded, and greedy never arrives.",
+    ),
     _described,
     _bounded,
     _unique,

@@ -18,7 +18,15 @@ from notebooks import FOLDER, execute_all
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "_build" / "source"
-READ_BY_NOTEBOOKS = ("notebooks", "planlib", "theorems", "records", "runs", "constraints.txt")
+READ_BY_NOTEBOOKS = (
+    "notebooks",
+    "planlib",
+    "theorems",
+    "proofs",
+    "records",
+    "runs",
+    "constraints.txt",
+)
 
 
 def main() -> int:
@@ -53,7 +61,8 @@ def _execute() -> None:
         stamp.write_text(now)
     for name in ("_config.yml", "_toc.yml"):
         shutil.copy(ROOT / name, SOURCE)
-    shutil.copytree(ROOT / "book", SOURCE / "book", dirs_exist_ok=True)
+    for name in ("book", "proofs"):
+        shutil.copytree(ROOT / name, SOURCE / name, dirs_exist_ok=True)
     todo = [p for p in FOLDER.glob("*.ipynb") if not (SOURCE / "notebooks" / p.name).exists()]
     print(f"book: executing {len(todo)} notebooks", flush=True)
     for _ in execute_all(todo, SOURCE / "notebooks"):

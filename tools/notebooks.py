@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 SECONDS = ROOT / "tools" / "seconds.json"  # processor seconds of each notebook, when last measured
 JOBS = 2
-SHOWN_ELSEWHERE = ("fig-rate",)  # figures that the README shows, copied to book/figures
+# Figures that the README and the first page show, copied to book/figures.
+STORY = ("composition", "pg", "values", "cycles")
+SHOWN_ELSEWHERE = ("fig-rate", *(f"fig-story-{name}" for name in STORY))
 
 
 def execute(path: Path, place: Path) -> tuple[float, bool]:
