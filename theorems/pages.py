@@ -46,20 +46,21 @@ class Proofs:
         return "\n".join(f"{s.verdict}: {s.name}: {s.says}" for s in self.stated)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><code>{s.name}</code></td><td>{_typeset(s.says)}</td><td>{s.verdict}</td></tr>"
+        items = "".join(
+            f'<li><span class="verdict {_COLOURS[s.verdict]}">{s.verdict}</span> '
+            f"{_typeset(s.says)} <small><code>{s.name}</code></small></li>"
             for s in self.stated
         )
         text = "\n\n".join(s.text for s in self.stated)
         code = highlight(text, get_lexer_by_name("coq"), HtmlFormatter(cssclass="highlight"))
         return (
-            '<div class="proofs"><table><thead><tr><th>statement</th><th>in words</th>'
-            f"<th></th></tr></thead><tbody>{rows}</tbody></table></div>"
+            f'<ul class="basis">{items}</ul>'
             f'<details class="code-of-claim"><summary>The statements of {self.file}.v '
             f"as Coq checks them</summary>{code}</details>"
         )
 
 
+_COLOURS = {formal.PROVED: "pass", formal.REFUTED: "description"}
 _IN_BRACKETS = re.compile(r"\[((?:[^][]|\[[^][]*\])*)\]")  # with brackets inside
 
 
