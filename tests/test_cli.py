@@ -61,7 +61,7 @@ def test_exit_status(monkeypatch, capsys, true, wrong, status):
     [
         (["verify", "9.9"], "theorem"),
         (["verify", "4.1", "--rung", "magic"], "rung"),
-        (["verify", "ablation", "--rung", "exhaustive"], "rung"),
+        (["verify", "figure1", "--rung", "formal"], "rung"),
         (["verify", "4.1", "--record", "--small"], "--record"),
         (["train", "sft", "--graph", "torus:5"], "graph"),
         (["train", "sft", "--steps", "-5"], "steps"),
