@@ -219,10 +219,10 @@ exists f => // j off; apply: le_lt_trans (above j off).
 by rewrite fixed // /process /ahead eqxx subrK lern1 leq_b1.
 Qed.
 
-(** The sweeps that start at such values stay there: the end depends on the start. *)
+(** Sweeps that start at such values stay there, however large: the end depends on the start. *)
 Definition sweeps_can_stay : Prop :=
   forall (R : realFieldType) (V : finType) (A : rel V) (i : V), ~~ acyclic (without A i) ->
-  exists start : V -> V -> R,
+  forall M : R, exists2 start : V -> V -> R, (forall j, j != i -> M < best i start j) &
   forall m j k, j != i -> iter m (process A i) start j k = start j k.
 
 Lemma same_best (R : realFieldType) (V : finType) (i k : V) (f g : V -> V -> R) :
@@ -231,8 +231,8 @@ Proof. by move=> same; rewrite /best same; apply: eq_bigr. Qed.
 
 Theorem sweeps_can_stay_holds : sweeps_can_stay.
 Proof.
-move=> R V A i cycle; have [f fixed _] := no_bound_holds cycle (1 : R).
-exists f; elim=> [//|m IH] j k off /=; rewrite [RHS]fixed // /process /ahead; congr (_ + _).
+move=> R V A i cycle M; have [f fixed above] := no_bound_holds cycle M.
+exists f => //; elim=> [//|m IH] j k off /=; rewrite [RHS]fixed // /process /ahead; congr (_ + _).
 by have [//|off_k] := eqVneq k i; apply: same_best => m'; apply: IH.
 Qed.
 

@@ -35,7 +35,8 @@ rewrite alike // (@best_eq _ _ i f k k) ?alike // => m.
 by have [->|off_m] := eqVneq m i; [apply: below | rewrite alike].
 Qed.
 
-(** The same values whatever the edges: a fixed point of one graph is one of every other. *)
+(** In a row all steps off the target are worth the same, the row's largest value: no edge can be
+    read from them. *)
 Definition no_edge_matters : Prop :=
   forall (R : realFieldType) (V : finType) (i : V) (f : V -> V -> R) (c : R),
   one_constant i f c -> (exists j, j != i) ->

@@ -4,7 +4,7 @@
     reachability can be read from it.  Here: that table is a fixed point on every graph, the least
     one, the only one where the graph without the target has no cycle (Cycles.v: and only there),
     and the end of the sweeps from every start below reachability, after as many sweeps as there
-    are nodes.  What is left out: sampled updates with steps that are not 1 (a stochastic limit). *)
+    are nodes and one more.  What is left out: sampled updates with steps that are not 1 (a stochastic limit). *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
 From Planning Require Import Planning.
@@ -278,8 +278,7 @@ move=> /(_ [realFieldType of rat] _ A true _ (@structure_is_fixed_holds _ _ A tr
 by move=> /(_ false true isT); rewrite /structure /reaches connect0.
 Qed.
 
-(** Wrong: any start will do for the sweeps; one whose next rows promise more does not
-    (see Cycles.v).  Wrong as well: as many sweeps as the target has next nodes; here, none. *)
+(** Wrong: from a start that promises no more than reachability one sweep is enough. *)
 Definition wrong_at_once : Prop :=
   forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (start : V -> V -> R),
   (forall k, k != i -> best i start k <= (reaches A i k)%:R) ->

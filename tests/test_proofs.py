@@ -66,6 +66,7 @@ def test_a_changed_file_a_gap_and_a_negation_do_not_pass(copied):
     assert formal.judge(names, copied).verdict == "PASS"
     assert formal.judge(("T5_1.wrong_at_most_one",), copied).verdict == "FAIL"
     assert formal.judge((*names, "T5_1.not_there"), copied).verdict == "UNDECIDED"
+    assert formal.judge((), copied).verdict == "UNDECIDED"
     record = json.loads((copied / formal.CHECKED).read_text())
     record["statements"][names[0]]["assumptions"] = ["classic"]
     (copied / formal.CHECKED).write_text(json.dumps(record))
@@ -83,6 +84,15 @@ def test_a_theorem_without_its_statement_is_refused(tmp_path):
         formal.statements("T", tmp_path)
     (tmp_path / "T.v").write_text("(** So. *)\nDefinition a : Prop := x.\nTheorem a_fails : a.\n")
     with pytest.raises(InputError, match="commented definition"):
+        formal.statements("T", tmp_path)
+    for theorem in ("a_holds (H : False) : a", "a_fails : forall H : False, ~ a"):
+        (tmp_path / "T.v").write_text(
+            f"(** So. *)\nDefinition a : Prop := x.\nTheorem {theorem}.\n"
+        )
+        with pytest.raises(InputError, match="commented definition"):
+            formal.statements("T", tmp_path)
+    (tmp_path / "T.v").write_text("(** So. *)\nDefinition a : Prop := x.\n")
+    with pytest.raises(InputError, match="each statement with one theorem"):
         formal.statements("T", tmp_path)
 
 

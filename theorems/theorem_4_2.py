@@ -670,7 +670,7 @@ CHECKS = (
     formal.proved(
         "4.2",
         "T4_2",
-        "For every graph: no sample raises a wrong logit, rows keep their sums, and no finite logits are stationary.",
+        "For every graph: no sample raises a wrong logit, rows keep their sums, and no finite logits are stationary for a source that can succeed.",
     ),
     _sign,
     _samples,

@@ -64,8 +64,8 @@ def coqc(folder: Path, name: str) -> str:
 def audit(folder: Path, file: str) -> dict[str, dict]:
     """Have Coq say of each statement of a file what its theorem says of it, and from which axioms.
 
-    The file that asks writes the statement and the theorem out, so that a theorem of another
-    statement does not pass.
+    The file that asks writes the statement's name and the theorem's out, so that a theorem of
+    another statement does not pass.
     """
     stated = formal.statements(file)
     if not stated:
