@@ -225,15 +225,11 @@ Definition sweeps_can_stay : Prop :=
   forall M : R, exists2 start : V -> V -> R, (forall j, j != i -> M < best i start j) &
   forall m j k, j != i -> iter m (process A i) start j k = start j k.
 
-Lemma same_best (R : realFieldType) (V : finType) (i k : V) (f g : V -> V -> R) :
-  (forall m, f k m = g k m) -> best i f k = best i g k.
-Proof. by move=> same; rewrite /best same; apply: eq_bigr. Qed.
-
 Theorem sweeps_can_stay_holds : sweeps_can_stay.
 Proof.
 move=> R V A i cycle M; have [f fixed above] := no_bound_holds cycle M.
 exists f => //; elim=> [//|m IH] j k off /=; rewrite [RHS]fixed // /process /ahead; congr (_ + _).
-by have [//|off_k] := eqVneq k i; apply: same_best => m'; apply: IH.
+by have [//|off_k] := eqVneq k i; apply: best_ext => m'; apply: IH.
 Qed.
 
 (** The sweep of process reward with a discount [g]. *)

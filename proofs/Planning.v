@@ -67,6 +67,9 @@ rewrite inE big_cons le_maxr => /orP[/eqP<-|/IH ->]; first by rewrite lexx.
 by rewrite orbT.
 Qed.
 
+Lemma best_ext f g k : (forall m, f k m = g k m) -> best f k = best g k.
+Proof. by move=> same; rewrite /best same; apply: eq_bigr => m _; rewrite same. Qed.
+
 Lemma best_at f k : exists k', best f k = f k k'.
 Proof.
 rewrite /best; elim/big_rec: _ => [|k' x _ [m ->]]; first by exists i.

@@ -11,7 +11,7 @@
     and limits in the weight [lambda]. *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From Planning Require Import Planning.
+From Planning Require Import Planning T5_2.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -27,26 +27,15 @@ Definition ended_structure_is_fixed : Prop :=
   forall (R : realFieldType) (V : finType) (A : rel V) (i : V),
   ended_fixed A i (is_next_value R A i).
 
-(** From a node other than the target, reaching is having a correct next node. *)
-Lemma reaches_step (V : finType) (A : rel V) (i j : V) :
-  j != i -> reaches A i j -> exists k, is_next A i j k.
-Proof.
-move=> off /connectP[[|k p] /= walk last]; first by rewrite last eqxx in off.
-case/andP: walk => edge walk; exists k; rewrite /is_next edge /=.
-by apply/connectP; exists p.
-Qed.
-
-Lemma next_reaches (V : finType) (A : rel V) (i j k : V) : is_next A i j k -> reaches A i j.
-Proof. by case/andP=> edge; apply: connect_trans (connect1 edge). Qed.
-
 Lemma best_is_next (R : realFieldType) (V : finType) (A : rel V) (i j : V) :
   j != i -> best i (is_next_value R A i) j = (reaches A i j)%:R.
 Proof.
 move=> off; have [far|unreachable] := boolP (reaches A i j).
-  have [k ok] := reaches_step off far; rewrite (@best_eq _ _ _ _ _ k) /is_next_value ?ok // => m.
-  by rewrite lern1; case: is_next.
+  have [k edge there] := reaches_step off far.
+  have ok : is_next A i j k by rewrite /is_next edge.
+  by rewrite (@best_eq _ _ _ _ _ k) /is_next_value ?ok // => m; rewrite lern1; case: is_next.
 case: (best_at i (is_next_value R A i) j) => k ->; rewrite /is_next_value.
-by case: (boolP (is_next A i j k)) => // /next_reaches reach; rewrite reach in unreachable.
+by case: (boolP (is_next A i j k)) => // /andP[edge /(step_reaches edge)]; rewrite (negPf unreachable).
 Qed.
 
 Theorem ended_structure_is_fixed_holds : ended_structure_is_fixed.
@@ -75,10 +64,6 @@ apply: proper_card; apply/properP; split.
 exists x; first exact: connect0.
 by apply: contra (none x) => back; apply/existsP; exists y; rewrite edge.
 Qed.
-
-Lemma best_ext (R : realFieldType) (V : finType) (i k : V) (f g : V -> V -> R) :
-  (forall m, f k m = g k m) -> best i f k = best i g k.
-Proof. by move=> same; rewrite /best same; apply: eq_bigr => m _; rewrite same. Qed.
 
 (** With a cycle off the target, whatever can walk into it there may be worth 2. *)
 Lemma cycle_is_worth (R : realFieldType) (V : finType) (A : rel V) (i x : V) :

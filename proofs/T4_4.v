@@ -20,7 +20,7 @@
     said about numbers but the properties in [exponential]; derivatives are replaced by the slope
     inequality of [score_is_slope].  Wrong versions are refuted for every such exponential. *)
 From mathcomp Require Import all_ssreflect all_algebra ring.
-From Planning Require Import Planning Exponential.
+From Planning Require Import Planning Exponential Episodes.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -113,17 +113,10 @@ Definition base_is_kept : Prop :=
 
 (** * Episodes *)
 
-(** The mean of [F] over the steps taken from [j], at most [H] of them, ending at [i]. *)
-Fixpoint expect (R : realFieldType) (V : finType) (q : V -> V -> R) (i : V) (H : nat) (j : V)
-  (F : seq V -> R) : R :=
-  if H is H'.+1 then
-    if j == i then F [::] else \sum_k q j k * expect q i H' k (fun u => F (k :: u))
-  else F [::].
-
-(** The same with starts [s] of weights [mu s]. *)
+(** The mean of [F] over episodes ([expect]), with starts [s] of weights [mu s]. *)
 Definition mean (R : realFieldType) (V : finType) (mu : V -> R) (q : V -> V -> R) (i : V)
   (H : nat) (F : V -> seq V -> R) : R :=
-  \sum_s mu s * expect q i H s (F s).
+  \sum_s mu s * expect i q H s (F s).
 
 (** The steps (from, to) of the episode [u] that starts at [s]. *)
 Definition steps (V : finType) (s : V) (u : seq V) : seq (V * V) := zip (s :: u) u.
@@ -150,10 +143,6 @@ Definition success (R : realFieldType) (V : finType) (A : rel V) (mu : V -> R) (
   (i : V) (H : nat) (x k : V) : R :=
   mean mu q i H (fun s u => (correct A i s u)%:R * (takes x k s u)%:R)
   / mean mu q i H (fun s u => (takes x k s u)%:R).
-
-(** The policy of a table of logits. *)
-Definition policy (R : realFieldType) (E : exponential R) (V : finType) (f : V -> V -> R) :
-  V -> V -> R := fun j => softmax E (f j).
 
 (** The mean over episodes is the update of the row form, with [success] as the credits. *)
 Definition mean_sample_is_update : Prop :=
@@ -381,7 +370,7 @@ Section Episodes.
 Variables (R : realFieldType) (V : finType) (q : V -> V -> R) (i : V).
 Hypothesis q1 : forall j, \sum_k q j k = 1.
 
-Lemma expect_ext H j (F G : seq V -> R) : F =1 G -> expect q i H j F = expect q i H j G.
+Lemma expect_ext H j (F G : seq V -> R) : F =1 G -> expect i q H j F = expect i q H j G.
 Proof.
 elim: H j F G => [|H IH] j F G same /=; first exact: same.
 rewrite same; case: eqP => // _; apply: eq_bigr => k _; congr (_ * _).
@@ -389,7 +378,7 @@ by apply: IH => u; apply: same.
 Qed.
 
 Lemma expect_lin (T : finType) H j (c : T -> R) (F : T -> seq V -> R) :
-  expect q i H j (fun u => \sum_t c t * F t u) = \sum_t c t * expect q i H j (F t).
+  expect i q H j (fun u => \sum_t c t * F t u) = \sum_t c t * expect i q H j (F t).
 Proof.
 elim: H j F => [//|H IH] j F /=; case: eqP => // _.
 under eq_bigr => k _ do rewrite IH mulr_sumr.
@@ -398,7 +387,7 @@ by apply: eq_bigr => k _; rewrite mulrCA.
 Qed.
 
 Lemma expect_addc H j (c : R) (F : seq V -> R) :
-  expect q i H j (fun u => c + F u) = c + expect q i H j F.
+  expect i q H j (fun u => c + F u) = c + expect i q H j F.
 Proof.
 elim: H j F => [//|H IH] j F /=; case: eqP => // _.
 under eq_bigr => k _ do rewrite IH mulrDr.
@@ -407,17 +396,17 @@ Qed.
 
 (** Of the visits of [x], the policy's share goes to [k]. *)
 Lemma expect_takes H j x k :
-  expect q i H j (fun u => (takes x k j u)%:R)
-  = q x k * expect q i H j (fun u => (passes x j u)%:R).
+  expect i q H j (fun u => (takes x k j u)%:R)
+  = q x k * expect i q H j (fun u => (passes x j u)%:R).
 Proof.
 elim: H j => [|H IH] j /=; first by rewrite mulr0.
 case: eqP => _; first by rewrite mulr0.
 pose here m : R := ((j == x) && (m == k))%:R.
-transitivity (\sum_m q j m * (here m + q x k * expect q i H m (fun u => (passes x m u)%:R))).
+transitivity (\sum_m q j m * (here m + q x k * expect i q H m (fun u => (passes x m u)%:R))).
   apply: eq_bigr => m _; congr (_ * _); rewrite -IH -expect_addc; apply: expect_ext => u.
   by rewrite /takes /= natrD xpair_eqE.
 transitivity (q x k * \sum_m q j m * ((j == x)%:R
-    + expect q i H m (fun u => (passes x m u)%:R))); last first.
+    + expect i q H m (fun u => (passes x m u)%:R))); last first.
   congr (_ * _); apply: eq_bigr => m _; congr (_ * _); rewrite -expect_addc.
   by apply: expect_ext => u; rewrite /passes /= natrD.
 under eq_bigr => m _ do rewrite mulrDr.

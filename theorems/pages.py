@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from IPython.display import display
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer, get_lexer_by_name
+from pygments.lexers import get_lexer_by_name
 
 import theorems
 from planlib import evidence, plots
@@ -30,14 +30,11 @@ class Code:
         return self.title
 
     def _repr_html_(self) -> str:
-        # The theme's own classes, so that it follows light and dark.
-        code = highlight(self.text, PythonLexer(), HtmlFormatter(cssclass="highlight"))
-        title = html.escape(self.title)
-        return f'<details class="code-of-claim"><summary>{title}</summary>{code}</details>'
+        return _folded(self.title, self.text, "python")
 
 
 class Proofs:
-    """The statements of a file of proofs: in words as a table, and folded as Coq reads them."""
+    """The statements of a file of proofs: a list in words, and folded as Coq reads them."""
 
     def __init__(self, file: str):
         self.file, self.stated = file, formal.statements(file)
@@ -52,12 +49,15 @@ class Proofs:
             for s in self.stated
         )
         text = "\n\n".join(s.text for s in self.stated)
-        code = highlight(text, get_lexer_by_name("coq"), HtmlFormatter(cssclass="highlight"))
-        return (
-            f'<ul class="basis">{items}</ul>'
-            f'<details class="code-of-claim"><summary>The statements of {self.file}.v '
-            f"as Coq checks them</summary>{code}</details>"
-        )
+        title = f"The statements of {self.file}.v as Coq checks them"
+        return f'<ul class="basis">{items}</ul>{_folded(title, text, "coq")}'
+
+
+def _folded(title: str, text: str, language: str) -> str:
+    # The theme's own classes, so that it follows light and dark.
+    code = highlight(text, get_lexer_by_name(language), HtmlFormatter(cssclass="highlight"))
+    summary = html.escape(title)
+    return f'<details class="code-of-claim"><summary>{summary}</summary>{code}</details>'
 
 
 _COLOURS = {formal.PROVED: "pass", formal.REFUTED: "description"}
@@ -92,10 +92,12 @@ class Basis:
     """The claims that a sentence rests on, with what the stored records say of each, linked."""
 
     def __init__(self, *names: str):
+        stored = {r.claim: r for r in evidence.load()}
         self.records = []
         for name in names:
-            check = theorems.check(name)
-            (record,) = [r for r in evidence.load(check.theorem) if r.claim == name]
+            if name not in stored:
+                raise InputError("claim", "a claim with a stored record", repr(name))
+            record = stored[name]
             if record.successor:
                 raise InputError("claim", f"one that stands: {record.successor}", repr(name))
             self.records.append(record)

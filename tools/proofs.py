@@ -110,8 +110,11 @@ def _is_there() -> bool:
     with tempfile.TemporaryDirectory() as name:
         used = "From mathcomp Require Import all_algebra ring.\nFrom mathcomp.analysis Require Import exp.\n"
         (Path(name) / "Used.v").write_text(used, encoding="utf-8")
-        command = ["coqc", "-w", "none", "Used.v"]
-        return not subprocess.run(command, cwd=name, capture_output=True).returncode
+        try:
+            coqc(Path(name), "Used")
+        except SystemExit:
+            return False
+    return True
 
 
 def check() -> dict:
