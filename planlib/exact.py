@@ -322,6 +322,115 @@ def outcome_bellman(values: Sequence[Sequence], target: int) -> list:
     ]
 
 
+def ended_bellman(
+    adjacency: Rows,
+    values: Sequence[Sequence],
+    target: int,
+    goes_on: object = 0,
+    arrival: Sequence | None = None,
+) -> list:
+    """One synchronous sweep with outcome reward and episodes that an illegal step ends.
+
+    ``f[j][k] <- [(j, k) is an edge] ([k = target] arrival[j] + [k != target] max_k' f[k][k'])``,
+    the target's own row left as it is.  An illegal step is worth nothing, or where the episode
+    goes on after it with probability ``goes_on``, that share of what comes next (onto the target
+    nothing: the outcome is wrong).  ``arrival[j]`` is the chance that the path was legal when it
+    stepped from ``j`` onto the target, 1 where every error ends the episode.  Ours.
+    """
+    n = len(adjacency)
+    best = [max(row) for row in values]
+
+    def worth(j: int, k: int) -> object:
+        if k == target:
+            return adjacency[j][k] * (1 if arrival is None else arrival[j])
+        return best[k] if adjacency[j][k] else goes_on * best[k]
+
+    return [
+        list(row) if j == target else [worth(j, k) for k in range(n)]
+        for j, row in enumerate(values)
+    ]
+
+
+def judged_bellman(
+    adjacency: Rows,
+    values: Sequence[Sequence],
+    target: int,
+    false_alarm: object = 0,
+    detection: object = 1,
+) -> list:
+    """One synchronous sweep with process reward by a noisy judge, in expectation.
+
+    The judge calls a legal step illegal with probability ``false_alarm`` and an illegal one with
+    probability ``detection``, and each call costs 1:
+    ``f[j][k] <- [k = target] - (false_alarm or detection) + [k != target] max_k' f[k][k']``, the
+    target's own row left as it is.  The paper's judge has 0 and 1.  Ours.
+    """
+    n = len(adjacency)
+    best = [max(row) for row in values]
+    return [
+        list(values[j])
+        if j == target
+        else [
+            (1 if k == target else best[k]) - (false_alarm if adjacency[j][k] else detection)
+            for k in range(n)
+        ]
+        for j in range(n)
+    ]
+
+
+def base_success(adjacency: Rows, policy_rows: Sequence[Sequence], target: int) -> list:
+    """Probability that a policy comes to ``target`` by legal steps alone, 1 at the target itself.
+
+    Without a limit of length, by elimination in your numbers; ``policy_rows[j][k]`` is the chance
+    of stepping from ``j`` to ``k``.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If the policy can walk legally for ever off the target.
+    """
+    legal = _legal(adjacency, policy_rows)
+    return _absorbed(legal, target, [row[target] for row in legal], 1 + 0 * policy_rows[0][0])
+
+
+def soft_values(
+    adjacency: Rows, policy_rows: Sequence[Sequence], target: int, onto: object
+) -> list:
+    """Exponential soft values ``W = e^(V / weight)`` of a base policy, with ended episodes.
+
+    They solve ``W[j] = sum_k b[j][k] (W[k] at a legal step, onto at one onto the target, 1 at an
+    illegal one)``, and ``W[target]`` is given as ``onto = e^(1 / weight)``.  By elimination, not by
+    the closed form ``1 + (onto - 1) p`` with ``p`` of :func:`base_success`.  Ours.
+
+    Raises
+    ------
+    ZeroDivisionError
+        If the base can walk legally for ever off the target.
+    """
+    legal = _legal(adjacency, policy_rows)
+    given = [
+        onto * row[target] + sum(p for p, a in zip(base, edges, strict=True) if not a)
+        for row, base, edges in zip(legal, policy_rows, adjacency, strict=True)
+    ]
+    return _absorbed(legal, target, given, onto)
+
+
+def soft_policy(
+    adjacency: Rows, policy_rows: Sequence[Sequence], target: int, worth: Sequence
+) -> list[list]:
+    """The base tilted by exponential soft values ``worth`` (the target's own among them): rows.
+
+    ``pi[j][k] = b[j][k] w[j][k] / sum_k' b[j][k'] w[j][k']``, where ``w[j][k]`` is ``worth[k]`` at
+    a legal step and 1 at an illegal one; the target's row is the base's.
+    """
+    rows = []
+    for j, base in enumerate(policy_rows):
+        tilted = [p * (w if a else 1) for p, w, a in zip(base, worth, adjacency[j], strict=True)]
+        total = sum(tilted)
+        rows.append(list(base) if j == target else [x / total for x in tilted])
+    return rows
+
+
 def distances(adjacency: Rows, target: int) -> list[int | None]:
     """Number of steps from each node to ``target``; None where it cannot be reached."""
     n = len(adjacency)
@@ -369,19 +478,32 @@ def expected_steps(policy_rows: Sequence[Sequence], target: int) -> list:
     ZeroDivisionError
         If some node cannot arrive, whose expectation is infinite.
     """
-    n = len(policy_rows)
+    zero = 0 * policy_rows[0][0]
+    return _absorbed(policy_rows, target, [1] * len(policy_rows), zero)
+
+
+def _legal(adjacency: Rows, rows: Sequence[Sequence]) -> list[list]:
+    """Rows with their entries at illegal steps set to 0."""
+    return [
+        [p * a for p, a in zip(*pair, strict=True)] for pair in zip(rows, adjacency, strict=True)
+    ]
+
+
+def _absorbed(rows: Sequence[Sequence], target: int, given: Sequence, at_target: object) -> list:
+    """Solve ``x[j] = given[j] + sum_{k != target} rows[j][k] x[k]`` off the target, by elimination."""
+    n = len(rows)
     nodes = [j for j in range(n) if j != target]
-    # (1 - P) h = 1 over the nodes off the target; diagonally dominant, so no pivoting.
-    rows = [[int(j == k) - policy_rows[j][k] for k in nodes] + [1] for j in nodes]
-    for p, pivot in enumerate(rows):
+    # (1 - P) x = given; diagonally dominant, so no pivoting.
+    system = [[int(j == k) - rows[j][k] for k in nodes] + [given[j]] for j in nodes]
+    for p, pivot in enumerate(system):
         scale = 1 / pivot[p]
         pivot[p:] = [scale * x for x in pivot[p:]]
-        for row in rows[p + 1 :]:
+        for row in system[p + 1 :]:
             factor = row[p]
             if factor:
                 row[p:] = [x - factor * y for x, y in zip(row[p:], pivot[p:], strict=True)]
-    steps = [0 * policy_rows[0][0]] * n
+    found = [at_target] * n
     for p in range(len(nodes) - 1, -1, -1):
-        later = zip(rows[p][p + 1 : -1], nodes[p + 1 :], strict=True)
-        steps[nodes[p]] = rows[p][-1] - sum(x * steps[k] for x, k in later)
-    return steps
+        later = zip(system[p][p + 1 : -1], nodes[p + 1 :], strict=True)
+        found[nodes[p]] = system[p][-1] - sum(x * found[k] for x, k in later)
+    return found
