@@ -18,6 +18,7 @@ from torch import nn
 
 from planlib import metrics
 from planlib.graph import InputError, PlanningGraph, parse_graph
+from planlib.models import Tilted
 from planlib.paths import given_task, read_training
 from planlib.rollout import sample
 from planlib.studies import SECOND, RunConfig
@@ -88,21 +89,36 @@ def make_task(config: RunConfig) -> Task:
             graph, config.within, config.train_fraction, config.asked, config.seed
         )
     else:
-        split = split_pairs(graph, config.train_fraction, config.seed)
+        split = split_pairs(graph, config.train_fraction, config.seed, config.asked)
     return Task(config, graph, split)
 
 
-def value_curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
+def read_out(config: RunConfig, model: nn.Module, base: nn.Module) -> tuple[nn.Module, float]:
+    """The policy that a run's model stands for, and the temperature at which it is sampled.
+
+    Logits are sampled as they are, action values at :data:`READ_OUT`, and soft values tilt the
+    policy of the run's base, which stands for itself.
+    """
+    if config.q and config.q.soft_weight:
+        if model is base:
+            return base, 1.0
+        return Tilted(base, model, config.q.soft_weight), 1.0
+    return model, READ_OUT if config.q else 1.0
+
+
+def value_curve(
+    model: nn.Module, task: Task, seed: int, policy: nn.Module, temperature: float
+) -> dict[str, float]:
     """Figures along Q-learning: mean value of each class of steps, accuracy and distinct paths.
 
     The classes are those of Theorem 5.2, by (legal, reachable), over all rows of
-    targets and current nodes that can reach them, at the prompt; accuracy at
-    temperature :data:`READ_OUT`.
+    targets and current nodes that can reach them, at the prompt; the rest of the policy that
+    :func:`read_out` gives.
     """
     targets, nodes = task.graph.problem_rows()
     values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
     legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
-    figures = _figures(model, task, seed, READ_OUT)
+    figures = _figures(policy, task, seed, temperature)
     for name, where in (
         ("feasible", legal & reaches),
         ("adjacent", legal & ~reaches),

@@ -6,7 +6,8 @@ steps, and are zero off the path, so the prompt and the padding carry no loss.
 
 Source: Wang et al., arXiv 2509.22613, section 3, the losses of SFT, policy
 gradient and Q-learning; GRPO: Shao et al., arXiv 2402.03300; without the deviation and the
-length: Liu et al., arXiv 2503.20783; PPO: Schulman et al., arXiv 1707.06347.
+length: Liu et al., arXiv 2503.20783; PPO: Schulman et al., arXiv 1707.06347; soft values and
+their residual along a trajectory: arXiv 1702.08892, 2505.15311.
 """
 
 from __future__ import annotations
@@ -228,6 +229,36 @@ def policy_gradient(
     if kl_weight:
         weights = weights - kl_weight * (log_probs - base_log_probs).detach()
     return -(weights * log_probs).sum(1)
+
+
+def entropy_bonus(log_probs: Tensor, weight: float) -> Tensor:
+    r"""Entropy of each step's policy, from the token that was drawn, negated: shape ``(B,)``.
+
+    ``weight sum_m log u_m {log u_m}``, where ``{.}`` carries no gradient: its mean gradient is
+    that of the entropy of the policies along the path, the path held fixed.
+    """
+    return weight * (log_probs * log_probs.detach()).sum(1)
+
+
+def soft_maximum(values: Tensor, log_base: Tensor, weight: float) -> Tensor:
+    r"""Soft values ``weight log sum_k base[k] exp(value[k] / weight)``: ``(M, K)`` to ``(M,)``.
+
+    What is optimal with a penalty of ``weight KL(policy || base)``; the largest value as the weight
+    falls to 0.  An entry that the base never takes does not count.
+    """
+    never = log_base == -torch.inf  # where a table has no value either: -inf, or 1 for the end
+    tilted = (values / weight).masked_fill(never, 0.0) + log_base
+    return weight * tilted.logsumexp(-1)
+
+
+def trajectory_residual(q_tm1: Tensor, r_t: Tensor, soft_t: Tensor, discount_t: Tensor) -> Tensor:
+    r"""Squared sum of the one-step soft Bellman errors along the path, shape ``(B,)``.
+
+    ``( sum_m q_m - r_m - discount_m V_{m+1} )^2``, with gradient through the soft values: one
+    equation a trajectory (arXiv 2505.15311).  Arguments as for :func:`q_learning`.
+    """
+    following = (discount_t.to(q_tm1) * soft_t).masked_fill(discount_t == 0, 0.0)
+    return (q_tm1 - r_t - following).sum(1).square()
 
 
 def q_learning(q_tm1: Tensor, r_t: Tensor, max_q_t: Tensor, discount_t: Tensor) -> Tensor:

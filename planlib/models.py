@@ -267,6 +267,46 @@ class Transformer(nn.Module):
         return [at, *kept]
 
 
+class Tilted(nn.Module):
+    """A base policy tilted by action values: logits ``log base + values / weight``.
+
+    The policy of soft values, at temperature 1; what it is made of is held and not copied.
+    """
+
+    def __init__(self, base: nn.Module, values: nn.Module, weight: float):
+        super().__init__()
+        if not weight > 0:
+            raise InputError("weight", "a positive number", weight)
+        if base.n != values.n:
+            raise InputError("values", f"a model of the base's {base.n} nodes", values.n)
+        self.n, self.weight = base.n, weight
+        self.base, self.values = base, values
+
+    def _logits(self, base: Tensor, values: Tensor) -> Tensor:
+        log_base = base.log_softmax(-1)  # (..., n+1)
+        never = log_base == -torch.inf
+        return log_base + (values / self.weight).masked_fill(never, 0.0)
+
+    def forward(self, tokens: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return logits ``(B, L, n+1)`` for tokens ``(B, L)``, or ``(M, n+1)`` at ``where``."""
+        return self._logits(self.base(tokens, where), self.values(tokens, where))
+
+    def start(self, prompts: Tensor, max_length: int) -> tuple[Tensor, tuple]:
+        """Read prompts ``(B, P)``: logits ``(B, n+1)`` of the next token, and both caches."""
+        base, values = (m.start(prompts, max_length) for m in (self.base, self.values))
+        return self._logits(base[0], values[0]), (base[1], values[1])
+
+    def step(self, tokens: Tensor, cache: tuple) -> tuple[Tensor, tuple]:
+        """Read one token a row ``(B,)``: logits ``(B, n+1)`` of the next, and both caches."""
+        pairs = zip((self.base, self.values), cache, strict=True)
+        base, values = (m.step(tokens, part) for m, part in pairs)
+        return self._logits(base[0], values[0]), (base[1], values[1])
+
+    def select(self, cache: tuple, rows: Tensor) -> tuple:
+        """Keep some rows of both caches."""
+        return self.base.select(cache[0], rows), self.values.select(cache[1], rows)
+
+
 def model_spec(model: nn.Module) -> dict:
     """Describe a model's kind and size, enough for :func:`build_model` to make its like."""
     size = asdict(model.config) if isinstance(model, Transformer) else {"n": model.n}

@@ -42,6 +42,7 @@ from planlib.curves import (  # noqa: F401 - pages that load runs find the whole
     make_task,
     measure,
     metrics,
+    read_out,
     some_pairs,
     value_curve,
 )
@@ -121,12 +122,16 @@ SAMPLED = {
 
 def _along(config: RunConfig, task: Task, base: nn.Module):
     """What is measured of a model along its second stage: the curve, and how far it is from its base."""
-    follow, temperature = (value_curve, READ_OUT) if config.q else (curve, 1.0)
     at = task.split.test_pairs[:, [1, 0]].T
 
     def figures(model: nn.Module) -> dict[str, float]:
-        far = metrics.divergence_from_base(model, base, *at, temperature)
-        return follow(model, task, config.seed) | {"from_base": float(far.mean())}
+        policy, temperature = read_out(config, model, base)
+        far = metrics.divergence_from_base(policy, base, *at, temperature)
+        if config.q:
+            found = value_curve(model, task, config.seed, policy, temperature)
+        else:
+            found = curve(model, task, config.seed)
+        return found | {"from_base": float(far.mean())}
 
     return figures
 
@@ -138,10 +143,11 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
         base = train_run(config.base, progress=progress)
     generator = torch.Generator().manual_seed(config.seed)
     task = make_task(config)
-    follow = _along(config, task, copy.deepcopy(base.model))
+    before = copy.deepcopy(base.model)
+    follow = _along(config, task, before)
     common = {"evaluate": follow, "checkpoint": checkpoint, "progress": progress}
     began_from = digest(base.model.state_dict())
-    start = {k: [v] for k, v in follow(base.model).items()}
+    start = {k: [v] for k, v in follow(before).items()}
     graph, pairs = task.graph, task.split.prompt_pairs
     if config.q:
         behavior = copy.deepcopy(base.model) if config.off_policy else None
@@ -155,8 +161,8 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
         history = train(base.model, graph, pairs, config.stage, generator, **common)
     history = {k: start.get(k, []) + v for k, v in history.items()}
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
-    temperature = READ_OUT if config.q else 1.0
-    final = measure(base.model, task, config.seed, temperature)
+    policy, temperature = read_out(config, base.model, before)
+    final = measure(policy, task, config.seed, temperature)
     return Run(config, task, base.model, history, final, began_from)
 
 
@@ -315,10 +321,12 @@ def recheck(
     if run.model is None:
         raise InputError("run", "a run whose model was kept", run.config.key)
     config = run.config
-    now = measure(run.model, run.task, config.seed, READ_OUT if config.q else 1.0)
+    base = load_run(config.base, folder).model if config.stage else run.model
+    policy, temperature = read_out(config, run.model, base)
+    now = measure(policy, run.task, config.seed, temperature)
     stored = _at_the_end(config, run.metrics, run.history)
     if stored.keys() - now.keys():
-        now |= _along(config, run.task, load_run(config.base, folder).model)(run.model)
+        now |= _along(config, run.task, base)(run.model)
     return {
         k: (v, now[k], abs(v - now[k]) <= _reach(k in run.metrics, v, tolerance))
         for k, v in stored.items()

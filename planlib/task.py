@@ -210,16 +210,19 @@ def check_seed(seed: object) -> int:
     return plain
 
 
-def split_pairs(graph: PlanningGraph, train_fraction: float, seed: int) -> Split:
+def split_pairs(
+    graph: PlanningGraph, train_fraction: float, seed: int, asked: float = 0.0
+) -> Split:
     """Split the reachable pairs: all edges, a fraction of the other pairs, and the rest for testing.
+
+    Of these a share ``asked`` becomes prompts of reinforcement learning instead.
 
     Raises
     ------
     SplitError
-        If the fraction lies outside ``[0, 1]`` or no test pair is left.
+        If a share lies outside ``[0, 1]`` or no test pair is left.
     """
-    if not 0 <= train_fraction <= 1:
-        raise SplitError("train_fraction", "a number in [0, 1]", train_fraction)
+    _check_shares(train_fraction=train_fraction, asked=asked)
     seed = check_seed(seed)
     pairs = graph.reachable_pairs()
     is_edge = graph.adjacency[pairs[:, 0], pairs[:, 1]]
@@ -229,7 +232,22 @@ def split_pairs(graph: PlanningGraph, train_fraction: float, seed: int) -> Split
         raise SplitError(
             "train_fraction", "some test pair left over", f"{train_fraction} of {len(others)} pairs"
         )
-    return Split(pairs[is_edge], others[:taken], others[taken:])
+    asked_pairs, test_pairs = _some_asked(others[taken:], asked)
+    return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs)
+
+
+def _check_shares(**shares: float) -> None:
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise SplitError(name, "a number in [0, 1]", share)
+
+
+def _some_asked(pairs: np.ndarray, asked: float) -> tuple[np.ndarray, np.ndarray]:
+    """Divide test pairs into those that are asked as prompts, and the others."""
+    shown = round(asked * len(pairs))
+    if shown == len(pairs):
+        raise SplitError("asked", "some test pair left over", f"{asked} of {len(pairs)} pairs")
+    return pairs[:shown], pairs[shown:]
 
 
 def split_by_distance(
@@ -249,9 +267,7 @@ def split_by_distance(
     """
     if within < 1:
         raise SplitError("within", "at least 1", within)
-    for name, share in (("train_fraction", train_fraction), ("asked", asked)):
-        if not 0 <= share <= 1:
-            raise SplitError(name, "a number in [0, 1]", share)
+    _check_shares(train_fraction=train_fraction, asked=asked)
     rng = np.random.default_rng(check_seed(seed))
     pairs = graph.reachable_pairs()
     sources, targets = pairs.T
@@ -263,10 +279,9 @@ def split_by_distance(
     if not (~near).any():
         raise SplitError("within", f"less than the largest distance, {distance.max()}", within)
     others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
-    taken, shown = round(train_fraction * len(others)), round(asked * len(far))
-    if shown == len(far):
-        raise SplitError("asked", "some test pair left over", f"{asked} of {len(far)} pairs")
-    return Split(pairs[is_edge], others[:taken], far[shown:], far[:shown])
+    taken = round(train_fraction * len(others))
+    asked_pairs, test_pairs = _some_asked(far, asked)
+    return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs)
 
 
 def random_paths(

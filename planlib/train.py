@@ -34,9 +34,19 @@ from planlib.checkpoints import (  # noqa: F401 - who trains finds the whole roo
     save_model,
 )
 from planlib.graph import InputError, PlanningGraph, check_one_of, plain_fields
+from planlib.models import Tilted
 from planlib.rollout import sample
 
 REWARDS = ("process", "outcome", "shuffled")
+RESIDUALS = ("step", "trajectory")
+KL_OVER = ("token", "sequence")
+# What a setting of Q-learning needs beside it.
+NEEDS = {
+    "stop_probability": "1 where an error ends no episode (stop_at_error)",
+    "false_alarm": "0 beside outcome reward, which judges no step",
+    "detection": "1 beside outcome reward, which judges no step",
+    "residual": "'step' without soft values (soft_weight)",
+}
 MICRO_BATCH = 1024  # sequences in one backward pass, of similar length; the sum is the batch's
 
 
@@ -109,6 +119,18 @@ class PolicyGradientConfig(_Config):
         ``none`` (the paper), ``mean`` or ``leave_one_out``: see :func:`planlib.losses.advantages`.
     max_length
         Longest sequence that is generated, in tokens (our choice).
+    kl_over
+        ``token``, the paper's penalty, in which a token answers for its own divergence alone; or
+        ``sequence``: the return is less ``kl_weight log(u / base)`` of the whole sequence.
+    even
+        Whether a correct sequence, with the penalty over sequences, is excused from its base's part:
+        the optimum is then uniform over the correct answers (as in arXiv 2510.20817).
+    entropy_weight
+        Weight of an entropy bonus a token.
+    temperature
+        Of the samples, at the first update; falls to 1 in a straight line.
+    epsilon
+        Probability of a uniform node in place of a sampled token.
     """
 
     batch_size: int = 512
@@ -118,11 +140,21 @@ class PolicyGradientConfig(_Config):
     kl_weight: float = 0.0
     baseline: str = "none"
     max_length: int = 32
+    kl_over: str = "token"
+    even: bool = False
+    entropy_weight: float = 0.0
+    temperature: float = 1.0
+    epsilon: float = 0.0
 
     def __post_init__(self):
         super().__post_init__()
-        _check_not_negative(self, "kl_weight")
+        _check_not_negative(self, "kl_weight", "entropy_weight")
         check_one_of("baseline", self.baseline, losses.BASELINES)
+        check_one_of("kl_over", self.kl_over, KL_OVER)
+        if self.even and not (self.kl_weight and self.kl_over == "sequence"):
+            raise InputError("even", "a KL penalty over sequences beside it", "none")
+        _check_temperature(self)
+        _check_share(self, "epsilon")
         _check_max_length(self)
 
 
@@ -261,6 +293,17 @@ def _check_not_negative(config: _Config, *names: str) -> None:
             raise InputError(name, "a number >= 0", getattr(config, name))
 
 
+def _check_share(config: _Config, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise InputError(name, "a number in [0, 1]", getattr(config, name))
+
+
+def _check_temperature(config: _Config) -> None:
+    if config.temperature <= 0:
+        raise InputError("temperature", "a positive number", config.temperature)
+
+
 def _check_max_length(config: _Config) -> None:
     if config.max_length <= task.PROMPT:
         expected = f"more than the prompt's {task.PROMPT} tokens"
@@ -292,6 +335,19 @@ class QLearningConfig(_Config):
     stop_at_error
         Whether an episode ends with its first illegal step; not in the paper, where that
         step is punished and the episode goes on.
+    stop_probability
+        Chance that an illegal step ends it there, where ``stop_at_error``.
+    false_alarm, detection
+        Chances that the judge of process reward punishes a legal and an illegal step; 0 and 1 in
+        the paper.
+    soft_weight
+        Weight of the KL penalty to the base, the model at the start, in soft values:
+        ``weight log sum_k base[k] exp(value[k] / weight)`` in place of the largest value, and in
+        place of the softmax over the temperature the base tilted by ``value / weight`` generates.
+        0 for the maximum, as in the paper.
+    residual
+        ``step``, the paper's one-step error; or ``trajectory``, the square of their sum along the
+        sequence, with gradient through the soft values (arXiv 2505.15311).
     """
 
     batch_size: int = 256
@@ -304,17 +360,28 @@ class QLearningConfig(_Config):
     initial_scale: float = 1.0
     max_length: int = 32
     stop_at_error: bool = False
+    stop_probability: float = 1.0
+    false_alarm: float = 0.0
+    detection: float = 1.0
+    soft_weight: float = 0.0
+    residual: str = "step"
 
     def __post_init__(self):
         super().__post_init__()
         check_one_of("reward", self.reward, REWARDS)
-        if self.temperature <= 0:
-            raise InputError("temperature", "a positive number", self.temperature)
-        if self.initial_scale < 0:
-            raise InputError("initial_scale", "a number >= 0", self.initial_scale)
-        for name in ("discount", "target_decay", "epsilon"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(name, "a number in [0, 1]", getattr(self, name))
+        check_one_of("residual", self.residual, RESIDUALS)
+        _check_temperature(self)
+        _check_not_negative(self, "initial_scale", "soft_weight")
+        _check_share(self, "discount", "target_decay", "epsilon")
+        _check_share(self, "stop_probability", "false_alarm", "detection")
+        for name, given, needs in (
+            ("stop_probability", self.stop_probability < 1, self.stop_at_error),
+            ("false_alarm", self.false_alarm > 0, self.reward != "outcome"),
+            ("detection", self.detection < 1, self.reward != "outcome"),
+            ("residual", self.residual == "trajectory", self.soft_weight > 0),
+        ):
+            if given and not needs:
+                raise InputError(name, NEEDS[name], getattr(self, name))
         _check_max_length(self)
 
 
@@ -412,9 +479,17 @@ def train_policy_gradient(
 
     def loss_of(batch: _Batch) -> Tensor:
         returns = config.reward * batch.correct.to(batch.log_probs) + config.penalty  # (B,)
-        weights = losses.advantages(returns, config.baseline)  # (B,)
         base, weight = batch.base_log_probs, config.kl_weight
-        return losses.policy_gradient(batch.log_probs, weights, base, weight).mean()
+        if weight and config.kl_over == "sequence":
+            excused = batch.correct if config.even else torch.zeros_like(batch.correct)
+            of_base = base.sum(1).masked_fill(excused, 0.0)  # (B,)
+            returns = returns - weight * (batch.log_probs.detach().sum(1) - of_base)
+            weight = 0.0
+        weights = losses.advantages(returns, config.baseline)  # (B,)
+        loss = losses.policy_gradient(batch.log_probs, weights, base, weight)
+        if config.entropy_weight:  # a penalty to the uniform policy, but for a constant
+            loss = loss + losses.entropy_bonus(batch.log_probs, config.entropy_weight)
+        return loss.mean()
 
     return _train_policy(
         model, graph, pairs, config, generator, loss_of, evaluate, checkpoint, progress
@@ -513,10 +588,13 @@ def _train_policy(
         run.keep("base", base)
     known = set(run.extra.get("known", torch.empty(0)).tolist())
     group, inner = getattr(config, "group", 1), getattr(config, "inner_steps", 1)
-    for _ in run:
+    hot = getattr(config, "temperature", 1.0) - 1
+    epsilon = getattr(config, "epsilon", 0.0)
+    for at in run:
         size = config.batch_size // group
         chosen = torch.randint(len(problems), (size,), generator=generator)
-        how = {"samples": group, "max_length": config.max_length}
+        how = {"samples": group, "max_length": config.max_length, "epsilon": epsilon}
+        how["temperature"] = 1 + hot * (1 - at / config.steps)
         tokens = sample(base if of_base else model, problems[chosen], generator, **how)
         correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
         steps = torch.as_tensor(task.path_steps(tokens, graph.n))
@@ -587,7 +665,13 @@ def train_q_learning(
     rewards = task.outcome_reward if config.reward == "outcome" else task.process_reward
     judge = _shuffled(graph) if config.reward == "shuffled" else graph
     inputs = {"graph": graph, "pairs": problems, "behavior_model": behavior_model}
+    base = copy.deepcopy(model).requires_grad_(False) if config.soft_weight else None
     run = TrainingRun(model, config, generator, evaluate, checkpoint, progress, inputs)
+    if base:
+        run.keep("base", base)
+    writer, temperature = behavior_model or model, config.temperature
+    if base and not behavior_model:
+        writer, temperature = Tilted(base, model, config.soft_weight), 1.0
     if config.initial_scale != 1 and not run.resumed:
         scale_logits(model, config.initial_scale)
     averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
@@ -597,10 +681,10 @@ def train_q_learning(
     for _ in run:
         chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
         tokens = sample(
-            behavior_model or model,
+            writer,
             problems[chosen],
             generator,
-            temperature=config.temperature,
+            temperature=temperature,
             epsilon=config.epsilon,
             max_length=config.max_length,
         )
@@ -609,23 +693,44 @@ def train_q_learning(
         following, target = tokens[:, 1:], tokens[:, 1:2]
         # No bootstrap on the target, at the end token, or on a step from the target.
         goes_on = steps & (following != target) & (following < n) & (tokens[:, :-1] != target)
+        wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
         if config.stop_at_error:
-            wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
-            before = wrong.cumsum(1) - wrong.long() == 0
-            steps, goes_on = steps & before, goes_on & before & ~wrong
+            last = wrong
+            if config.stop_probability < 1:
+                last = wrong & (
+                    torch.rand(wrong.shape, generator=generator) < config.stop_probability
+                )
+            before = last.cumsum(1) - last.long() == 0
+            steps, goes_on = steps & before, goes_on & before & ~last
         r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters())) * steps
-        with torch.no_grad():
-            where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
-            best = averaged(tokens, where)[:, :n].amax(-1)  # (M,)
-            max_q_t = torch.zeros_like(r_t).masked_scatter(goes_on, best)
+        if config.false_alarm > 0 or config.detection < 1:
+            on_the_way = steps & (tokens[:, :-1] != target)
+            chance = torch.where(wrong, config.detection, config.false_alarm)  # (B, S)
+            called = torch.rand(wrong.shape, generator=generator) < chance
+            r_t = r_t + (wrong.to(r_t) - called.to(r_t)) * on_the_way
+        where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
         run.optimizer.zero_grad()
+        with torch.set_grad_enabled(config.residual == "trajectory"):
+            following_values = (model if config.residual == "trajectory" else averaged)(
+                tokens, where
+            )
+            if base:
+                with torch.no_grad():
+                    log_base = base(tokens, where).log_softmax(-1)  # (M, n+1)
+                best = losses.soft_maximum(following_values, log_base, config.soft_weight)  # (M,)
+            else:
+                best = following_values[:, :n].amax(-1)  # (M,)
+            max_q_t = torch.zeros_like(r_t).masked_scatter(goes_on, best)
         values = model(tokens, F.pad(steps, (0, 1)))  # (M, n+1)
         taken = values.gather(1, following[steps][:, None])[:, 0]  # (M,)
         q_tm1 = torch.zeros_like(r_t).masked_scatter(steps, taken)
         absent = q_tm1 == -torch.inf  # explored from the target: a table has no entry there
         q_tm1, r_t = q_tm1.masked_fill(absent, 0.0), r_t.masked_fill(absent, 0.0)
         discount_t = config.discount * goes_on.to(r_t)
-        loss = losses.q_learning(q_tm1, r_t, max_q_t, discount_t).mean()
+        residual = (
+            losses.trajectory_residual if config.residual == "trajectory" else losses.q_learning
+        )
+        loss = residual(q_tm1, r_t, max_q_t, discount_t).mean()
         loss.backward()
         run.update(loss=loss.item(), accuracy=float(correct.mean()))
         if config.target_decay:

@@ -136,8 +136,10 @@ def other(value):
             "sequence": "token",
             "sum": "token",
             "k3": "k1",
-            "process": "outcome",
+            "process": "shuffled",
             "policy": "base",
+            "token": "sequence",
+            "step": "trajectory",
         }
         return others.get(value, "blocksworld:3")
     return value + 1 if isinstance(value, int) else value / 2 or 0.5

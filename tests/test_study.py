@@ -143,10 +143,13 @@ def test_far_pairs_are_asked_without_a_path_and_share_one_base(tmp_path):
         run = study.store_run(asked, tmp_path, progress=False)
     assert np.array_equal(seen[0], tasks[1].split.prompt_pairs)
     assert np.array_equal(run.task.split.test_pairs, tasks[1].split.test_pairs)
-    for bad in ({"within": 0}, {"asked": 1.0}, {"within": None}):
-        with pytest.raises(
-            InputError, match=next(iter(bad)) if bad != {"within": None} else "asked"
-        ):
+    for name, bad in (
+        ("within", {"within": 0}),
+        ("asked", {"asked": 1.0}),
+        ("asked", {"q": None}),
+        ("asked", {"q": None, "more_sft": SFTConfig(steps=4)}),
+    ):
+        with pytest.raises(InputError, match=name):
             dataclasses.replace(asked, **bad)
     with pytest.raises(InputError, match="within"):
         RunConfig(paths="some.txt", within=1)
