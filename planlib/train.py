@@ -590,6 +590,12 @@ def _train_policy(
     group, inner = getattr(config, "group", 1), getattr(config, "inner_steps", 1)
     hot = getattr(config, "temperature", 1.0) - 1
     epsilon = getattr(config, "epsilon", 0.0)
+
+    def chosen_by(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
+        log_probs = losses.path_log_probs(model, tokens, steps)  # (B, S)
+        # A random node after a table's target is none that the policy could have chosen.
+        return log_probs.masked_fill(log_probs == -torch.inf, 0.0) if epsilon else log_probs
+
     for at in run:
         size = config.batch_size // group
         chosen = torch.randint(len(problems), (size,), generator=generator)
@@ -601,10 +607,10 @@ def _train_policy(
         batch = _Batch(correct, steps, tokens[:, 1:] == task.end_token(graph.n))
         if penalised:
             with torch.no_grad():
-                batch.base_log_probs = losses.path_log_probs(base, tokens, steps)
+                batch.base_log_probs = chosen_by(base, tokens, steps)
         for k in range(inner):
             run.optimizer.zero_grad()
-            batch.log_probs = losses.path_log_probs(model, tokens, steps)
+            batch.log_probs = chosen_by(model, tokens, steps)
             if k == 0:
                 batch.old_log_probs = batch.log_probs.detach()
             loss = loss_of(batch)

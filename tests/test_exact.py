@@ -193,6 +193,47 @@ def test_expected_steps_by_hand_and_by_summation():
     assert exact.expected_steps(rows, 3)[0] == pytest.approx(total, rel=1e-12)
 
 
+def test_ended_and_judged_sweeps_by_hand():
+    values = [[0, HALF, 0], [1, 0, 0], [0, 0, 7]]  # toward 2, from 0 -> 1, 1 -> 0 and 1 -> 2
+    edges = [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    assert exact.ended_bellman(edges, values, 2) == [[0, 1, 0], [HALF, 0, 1], [0, 0, 7]]
+    part = exact.ended_bellman(edges, values, 2, HALF, [1, HALF, 1])
+    assert part == [[HALF / 2, 1, 0], [HALF, HALF, HALF], [0, 0, 7]]
+    exactly = exact.judged_bellman(edges, values, 2)
+    assert exactly == exact.bellman(edges, values, 2)
+    noisy = exact.judged_bellman(edges, values, 2, HALF / 2, HALF)
+    assert noisy == [[0, 3 * HALF / 2, HALF], [HALF / 2, HALF, 3 * HALF / 2], [0, 0, 7]]
+
+
+def test_soft_values_by_hand_and_by_summation():
+    edges = [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    base = [
+        [Fraction(1, 4), HALF, Fraction(1, 4)],
+        [HALF, Fraction(1, 4), Fraction(1, 4)],
+        [1, 0, 0],
+    ]
+    chance = exact.base_success(edges, base, 2)
+    assert chance == [Fraction(1, 6), Fraction(1, 3), 1]  # p1 = 1/4 + p0 / 2, p0 = p1 / 2
+    total, at = Fraction(0), [Fraction(1), Fraction(0)]
+    for _ in range(60):  # legal walks, summed: from 0 onto the target
+        total += at[1] * base[1][2]
+        at = [at[1] * base[1][0], at[0] * base[0][1]]
+    assert float(total) == pytest.approx(1 / 6, abs=1e-15)
+    worth = exact.soft_values(edges, base, 2, Fraction(5))
+    assert worth == [1 + 4 * p for p in chance]
+    policy = exact.soft_policy(edges, base, 2, worth)
+    assert policy[1] == [
+        HALF * worth[0] / worth[1],
+        base[1][1] / worth[1],
+        base[1][2] * 5 / worth[1],
+    ]
+    assert all(sum(row) == 1 for row in policy) and policy[2] == base[2]
+    # The policy of soft values succeeds with chance X p / (1 + (X - 1) p).
+    assert exact.base_success(edges, policy, 2)[0] == 5 * chance[0] / worth[0]
+    with pytest.raises(ZeroDivisionError):
+        exact.base_success([[0, 1, 0], [1, 0, 0], [0, 0, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]], 2)
+
+
 def test_distances():
     assert exact.distances(TRIANGLE, 2) == [1, 1, 0]
     assert exact.distances(TRIANGLE, 0) == [0, None, None]

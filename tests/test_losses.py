@@ -126,6 +126,41 @@ def test_q_learning_by_hand():
     assert best.grad is None  # semi-gradient
 
 
+def test_soft_maximum_by_hand():
+    values, base = (
+        torch.tensor([[0.0, 1.0, 9.0]]).double(),
+        torch.tensor([[0.5, 0.5, 0.0]]).double(),
+    )
+    soft = losses.soft_maximum(values, base.log(), 0.5)
+    assert soft.item() == pytest.approx(0.5 * math.log(0.5 + 0.5 * math.exp(2)), abs=1e-12)
+    assert losses.soft_maximum(values, base.log(), 1e-3).item() == pytest.approx(1, abs=1e-3)
+    assert losses.soft_maximum(values, base.log(), 1e3).item() == pytest.approx(0.5, abs=1e-3)
+    values[0, 2] = -math.inf  # an entry that a table has not, and its base never takes
+    assert losses.soft_maximum(values, base.log(), 0.5).item() == pytest.approx(soft.item())
+
+
+def test_trajectory_residual_by_hand():
+    q = torch.tensor([[0.0, 0.5, 2.0]], requires_grad=True)
+    soft = torch.tensor([[0.0, 3.0, math.nan]], requires_grad=True)
+    r, discount = torch.tensor([[0.0, -1.0, 1.0]]), torch.tensor([[0.0, 0.5, 0.0]])
+    loss = losses.trajectory_residual(q, r, soft, discount)
+    error = (0.5 + 1 - 1.5) + (2 - 1)
+    assert loss.tolist() == [error**2]
+    loss.sum().backward()
+    assert q.grad.tolist() == [[2 * error] * 3]
+    assert soft.grad[0, 1] == -2 * error * 0.5  # through the next value as well
+
+
+def test_entropy_bonus_has_the_gradient_of_the_entropy():
+    f = torch.randn(5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    f.requires_grad_(True)
+    u = f.log_softmax(-1)
+    (wanted,) = torch.autograd.grad(-0.3 * -(u.exp() * u).sum(), f, retain_graph=True)
+    mean = (u.exp().detach() * losses.entropy_bonus(u[:, None], 0.3)).sum()
+    (found,) = torch.autograd.grad(mean, f)
+    assert torch.allclose(found, wanted, atol=1e-12)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_autograd_closed_form_and_enumeration_agree(seed):
     """The expected policy gradient by three code paths, to 1e-12."""

@@ -9,6 +9,7 @@ from planlib.graph import InputError
 from planlib.models import (
     LinearTransformer,
     TabularModel,
+    Tilted,
     Transformer,
     TransformerConfig,
     build_model,
@@ -262,3 +263,30 @@ def test_sizes_are_plain_numbers():
             TabularModel(bad)
     with pytest.raises(InputError, match="dtype"):
         build_model({"kind": "TabularModel", "n": 3, "dtype": "load"})
+
+
+def test_a_tilted_policy_reads_as_its_parts_do():
+    """Step by step as at once; by hand; and one with values 0 is its base."""
+    first, second = (
+        Transformer(TransformerConfig(5, width=8, max_length=9), torch.Generator().manual_seed(s))
+        for s in (1, 2)
+    )
+    with torch.no_grad():
+        second.head.weight.mul_(30)
+    tilted = Tilted(first, second, 0.4)
+    tokens = torch.tensor([[0, 4, 0, 2, 3, 4], [1, 3, 1, 0, 2, 3]])
+    whole = tilted(tokens)
+    by_hand = first(tokens).softmax(-1) * (second(tokens) / 0.4).exp()
+    assert torch.allclose(whole.softmax(-1), by_hand / by_hand.sum(-1, keepdim=True), atol=1e-5)
+    logits, cache = tilted.start(tokens[:, :3], 9)
+    assert torch.allclose(logits, whole[:, 2], atol=1e-5)
+    cache = tilted.select(cache, torch.tensor([1, 0]))
+    for at in range(3, 6):
+        logits, cache = tilted.step(tokens[[1, 0], at], cache)
+        assert torch.allclose(logits, whole[[1, 0], at], atol=1e-5)
+    assert not torch.allclose(whole.softmax(-1), first(tokens).softmax(-1), atol=1e-2)
+    table, zeros = TabularModel(5), TabularModel(5)
+    assert torch.equal(Tilted(table, zeros, 1.0)(tokens).softmax(-1), table(tokens).softmax(-1))
+    for wrong, name in (((table, zeros, 0.0), "weight"), ((table, TabularModel(4), 1.0), "values")):
+        with pytest.raises(InputError, match=name):
+            Tilted(*wrong)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from planlib.graph import PlanningGraph
+from planlib.graph import InputError, PlanningGraph
 from planlib.models import TabularModel, Transformer, TransformerConfig
 from planlib.rollout import sample
 from planlib.train import (
@@ -155,6 +155,15 @@ def note(history, known, rows, right, loss):
     history["known_paths"].append(len(known))
 
 
+def of_sequence(config, f, base, row, mistake):
+    """The penalty to a whole sequence; a correct one may be excused from its base's part."""
+    steps = [(i, j, k) for i, j, k in moves(row) if i != j]
+    own = sum(np.log(softmax(f[i, j])[k]) for i, j, k in steps)
+    of_base = sum(np.log(softmax(base[i, j])[k]) for i, j, k in steps)
+    excused = config.even and (is_correct(row) or mistake == "all are excused")
+    return config.kl_weight * (own - (0.0 if excused else of_base))
+
+
 def plain_policy_gradient(config, mistake=None):
     f, draws, optimizer = start(), generator(), Optimizer(config)
     base = f.copy()
@@ -162,9 +171,16 @@ def plain_policy_gradient(config, mistake=None):
     sign = -1 if mistake == "penalty of the wrong sign" else 1
     for k in range(STEPS):
         problems = chosen_problems(draws)
-        rows = sample(table(f), problems, draws, max_length=LENGTH).tolist()
+        done = 1 - k / STEPS if mistake != "hot to the end" else 1.0
+        how = {"temperature": 1 + (config.temperature - 1) * done, "epsilon": config.epsilon}
+        rows = sample(table(f), problems, draws, max_length=LENGTH, **how).tolist()
         right = [is_correct(row) for row in rows]
         returns = [config.reward * x + sign * config.penalty for x in right]
+        if config.kl_over == "sequence":
+            returns = [
+                y - of_sequence(config, f, base, row, mistake)
+                for y, row in zip(returns, rows, strict=True)
+            ]
         gradient, loss = np.zeros_like(f), 0.0
         for b, row in enumerate(rows):
             weight = returns[b] - baseline_of(returns, b, config.baseline)
@@ -175,8 +191,9 @@ def plain_policy_gradient(config, mistake=None):
                     continue
                 policy = softmax(f[i, j])
                 drift = np.log(policy[following] / softmax(base[i, j])[following])
-                turned = -1 if mistake == "KL as a reward" else 1
+                turned = -1 if mistake == "KL as a reward" else int(config.kl_over == "token")
                 w = weight - turned * config.kl_weight * drift
+                w -= config.entropy_weight * np.log(policy[following])
                 loss -= w * np.log(policy[following]) / BATCH
                 gradient[i, j] -= w * (np.eye(N)[following] - policy) / BATCH
         f = optimizer.step(f, gradient, k)
@@ -372,37 +389,73 @@ def plain_q_learning(config, behavior=None, mistake=None):
     f = start() * config.initial_scale
     slow, draws, optimizer = f.copy(), generator(), Optimizer(config)
     history = {"loss": [], "accuracy": []}
-    keep = config.target_decay
+    keep, base = config.target_decay, start()
     if mistake == "target's rate turned around":
         keep = 1 - keep
     for k in range(STEPS):
-        writer = table(f if behavior is None else behavior)
+        writer, temperature = f if behavior is None else behavior, config.temperature
+        if config.soft_weight and behavior is None:
+            writer, temperature = base + f / config.soft_weight, 1.0
         rows = sample(
-            writer, chosen_problems(draws), draws,
-            temperature=config.temperature, epsilon=config.epsilon, max_length=LENGTH,
-        ).tolist()  # fmt: skip
-        target_network = slow if config.target_decay else f
+            table(writer), chosen_problems(draws), draws,
+            temperature=temperature, epsilon=config.epsilon, max_length=LENGTH,
+        )  # fmt: skip
+        shape = (len(rows), rows.shape[1] - 1)
+        stops = calls = np.zeros(shape)
+        if config.stop_probability < 1:
+            stops = torch.rand(shape, generator=draws).numpy()
+        if config.false_alarm or config.detection < 1:
+            calls = torch.rand(shape, generator=draws).numpy()
+        rows = rows.tolist()
+        target_network = slow if config.target_decay and config.residual == "step" else f
         gradient, loss = np.zeros_like(f), 0.0
-        for row in rows:
-            for i, j, following in moves(row):
+        for b, row in enumerate(rows):
+            errors, slopes = 0.0, np.zeros_like(f)  # along the sequence
+            for at, (i, j, following) in enumerate(moves(row), start=2):
                 if i == j:  # the episode is over; a table holds 1 for the end token, nothing else
                     wrong = following == END and config.reward == "outcome" and not is_correct(row)
-                    loss += float(wrong) / BATCH
+                    loss += float(wrong) / BATCH if config.residual == "step" else 0.0
+                    errors += float(wrong)
                     break
                 best, legal = 0.0, following < N and ADJACENCY[j, following]
                 over = config.stop_at_error and not legal
-                if following != i and not (over and mistake != "error bootstrapped"):
+                over = over and (
+                    stops[b, at] < config.stop_probability or config.stop_probability == 1
+                )
+                goes_on = following != i and not (over and mistake != "error bootstrapped")
+                if goes_on and config.soft_weight:
+                    prior = softmax(base[i, following])
+                    if mistake == "a uniform base":
+                        prior = np.full(N, 1 / N)
+                    tilted = prior * np.exp(target_network[i, following] / config.soft_weight)
+                    best = config.discount * config.soft_weight * np.log(tilted.sum())
+                    slopes[i, following] -= config.discount * tilted / tilted.sum()
+                elif goes_on:
                     best = config.discount * target_network[i, following].max()
                 elif mistake == "bootstrap at the target":  # where the end token's value is 1
                     best = config.discount * 1.0
-                error = f[i, j, following] - reward_of(config.reward, row, i, j, following) - best
-                loss += error**2 / BATCH
-                gradient[i, j, following] += 2 * error / BATCH
+                reward = reward_of(config.reward, row, i, j, following)
+                if config.false_alarm or config.detection < 1:
+                    rate = (
+                        config.false_alarm
+                        if legal or mistake == "one rate for all"
+                        else config.detection
+                    )
+                    reward += float(not legal) - float(calls[b, at] < rate)
+                error = f[i, j, following] - reward - best
+                errors += error
+                slopes[i, j, following] += 1
+                if config.residual == "step":
+                    loss += error**2 / BATCH
+                    gradient[i, j, following] += 2 * error / BATCH
                 if mistake == "gradient through the bootstrap" and following != i:
                     top = target_network[i, following].argmax()
                     gradient[i, following, top] -= 2 * config.discount * error / BATCH
                 if over and mistake != "goes on after the error":
                     break
+            if config.residual == "trajectory":
+                loss += errors**2 / BATCH
+                gradient += 2 * errors * slopes / BATCH
         f = optimizer.step(f, gradient, k)
         slow = slow + (1 - keep) * (f - slow)
         history["loss"].append(loss)
@@ -460,9 +513,31 @@ def test_policy_gradient(baseline, kl_weight, reward, penalty):
         assert distance(found, plain_policy_gradient(config)) < 1e-12
 
 
+OVER = {"kl_weight": 0.3, "kl_over": "sequence"}
+REMEDIES = [OVER, OVER | {"even": True}, {"entropy_weight": 0.2}, {"temperature": 2.0}]
+
+
+@pytest.mark.parametrize("settings", [*REMEDIES, {"epsilon": 0.3}], ids=str)
+@pytest.mark.parametrize("baseline", ["none", "mean"])
+def test_remedies_for_diversity(settings, baseline):
+    for how in (HOW[0], HOW[3]):
+        config = PolicyGradientConfig(
+            **SAME, **how, max_length=LENGTH, baseline=baseline, **settings
+        )
+        found = by_planlib_policy_gradient(config)
+        if not config.epsilon:  # explored from the target: nothing to learn, see below
+            assert distance(found, plain_policy_gradient(config)) < 1e-12
+        else:
+            assert np.isfinite(found[0]).all() and np.isfinite(found[1]["loss"]).all()
+        assert distance(found, by_planlib_policy_gradient(PolicyGradientConfig(
+            **SAME, **how, max_length=LENGTH, baseline=baseline))) > 1e-3  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("mistake", "settings"),
     [
+        ("all are excused", OVER | {"even": True}),
+        ("hot to the end", {"temperature": 2.0}),
         ("penalty of the wrong sign", {"penalty": -0.3}),
         ("KL as a reward", {"kl_weight": 0.3}),
         ("base that moves", {"kl_weight": 0.3}),
@@ -532,6 +607,83 @@ def test_a_mistake_about_the_first_error_would_show(mistake):
     found = by_planlib_q_learning(config)
     assert distance(found, plain_q_learning(config)) < 1e-12
     assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+SOFT = {"soft_weight": 0.4, "stop_at_error": True, "reward": "outcome"}
+ALONG = SOFT | {"residual": "trajectory"}
+
+
+@pytest.mark.parametrize("off_policy", [False, True])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stop_at_error": True, "stop_probability": 0.5},
+        {"stop_at_error": True, "stop_probability": 0.5, "reward": "outcome"},
+        {"false_alarm": 0.2},
+        {"detection": 0.6, "false_alarm": 0.1, "stop_at_error": True},
+        SOFT,
+        SOFT | {"stop_probability": 0.3, "initial_scale": 0.5},
+        {"soft_weight": 0.7},
+        ALONG,
+        ALONG | {"stop_at_error": False},
+    ],
+    ids=str,
+)
+def test_repairs(settings, off_policy):
+    behavior = np.random.default_rng(4).normal(size=(N, N, N)) if off_policy else None
+    for how in (HOW_Q[0] | {"learning_rate": 0.05}, HOW_Q[2]):
+        config = QLearningConfig(**SAME, **how, max_length=LENGTH, **Q | settings)
+        found = by_planlib_q_learning(config, behavior)
+        assert distance(found, plain_q_learning(config, behavior)) < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("mistake", "settings"),
+    [
+        ("error bootstrapped", {"stop_at_error": True, "stop_probability": 0.5}),
+        ("one rate for all", {"false_alarm": 0.2, "detection": 0.6}),
+        ("a uniform base", SOFT),
+        ("a uniform base", ALONG),
+    ],
+)
+def test_a_mistake_in_the_repairs_would_show(mistake, settings):
+    how = HOW_Q[0] | {"learning_rate": 0.05}
+    config = QLearningConfig(**SAME, **how, max_length=LENGTH, **Q | settings)
+    found = by_planlib_q_learning(config)
+    assert distance(found, plain_q_learning(config)) < 1e-10
+    assert distance(found, plain_q_learning(config, mistake=mistake)) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("stop_probability", {"stop_probability": 0.5}),
+        ("false_alarm", {"false_alarm": 0.1, "reward": "outcome"}),
+        ("detection", {"detection": 0.5, "reward": "outcome"}),
+        ("residual", {"residual": "trajectory"}),
+        ("residual", {"residual": "sequence", "soft_weight": 0.1}),
+        ("soft_weight", {"soft_weight": -0.1}),
+        ("false_alarm", {"false_alarm": 1.5}),
+    ],
+)
+def test_repairs_that_do_not_fit_are_refused(name, settings):
+    with pytest.raises(InputError, match=name):
+        QLearningConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("even", {"even": True, "kl_weight": 0.1}),
+        ("kl_over", {"kl_over": "path"}),
+        ("temperature", {"temperature": 0.0}),
+        ("epsilon", {"epsilon": 1.1}),
+        ("entropy_weight", {"entropy_weight": -1.0}),
+    ],
+)
+def test_remedies_that_do_not_fit_are_refused(name, settings):
+    with pytest.raises(InputError, match=name):
+        PolicyGradientConfig(**settings)
 
 
 def test_shuffled_reward_is_the_process_reward_of_permuted_nodes(monkeypatch):

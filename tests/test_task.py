@@ -82,6 +82,21 @@ def test_max_steps_is_kept():
         task.random_paths(graph, graph.reachable_pairs(), np.random.default_rng(0), max_steps=1)
 
 
+def test_some_test_pairs_are_asked_and_the_split_stays():
+    graph = erdos_renyi(12, 0.3, True, 1)
+    plain, asked = (task.split_pairs(graph, 0.2, 3, share) for share in (0.0, 0.3))
+    assert np.array_equal(plain.train_pairs, asked.train_pairs) and not len(plain.asked_pairs)
+    assert len(asked.asked_pairs) == round(0.3 * len(plain.test_pairs))
+    together = np.concatenate([asked.asked_pairs, asked.test_pairs])
+    assert np.array_equal(together, plain.test_pairs)
+    assert np.array_equal(
+        asked.prompt_pairs, np.concatenate([asked.train_pairs, asked.asked_pairs])
+    )
+    for wrong in (-0.1, 1.0, 1.2):
+        with pytest.raises(task.SplitError, match="asked"):
+            task.split_pairs(graph, 0.2, 3, wrong)
+
+
 @given(st.integers(0, 10**6), st.floats(0, 0.9))
 @settings(deadline=None, max_examples=25)
 def test_no_test_pair_leaks(seed, fraction):
