@@ -1,0 +1,119 @@
+"""A noisy judge in transformers: how far they plan, against the horizon that the two rates leave.
+
+What is predicted of each run is computed before it, from the fixed point alone.
+
+Source: ours; the trainer is that of Wang et al., arXiv 2509.22613, section 3, on process reward.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from planlib.curves import READ_OUT, longest
+from planlib.evidence import Finding, claims, decide
+from planlib.intervals import estimate
+from planlib.rollout import sample
+from planlib.studies import ACYCLIC, STUDIES, RunConfig, judged
+from planlib.study import load_run, make_task
+from planlib.task import Outcome, check_sequences
+from theorems.readings import Reading
+from theorems.walks import distances
+
+claim = claims("judge")
+SEED = 1
+RUNS = judged(replace(ACYCLIC, seed=SEED))
+FAR = 4  # the distance from which problems count as far
+SAMPLES = 10
+
+
+def _measured(config: RunConfig) -> dict[str, float]:
+    """Sampled accuracy on test problems, by distance (as text, for JSON)."""
+    run = load_run(config)
+    pairs, graph = run.task.split.test_pairs, run.task.graph
+    generator = torch.Generator().manual_seed(0)
+    how = {"samples": SAMPLES, "temperature": READ_OUT, "max_length": longest(run.task)}
+    tokens = sample(run.model, pairs, generator, **how)
+    right = (check_sequences(graph, tokens) == Outcome.CORRECT).reshape(-1, SAMPLES).mean(1)
+    away = distances(graph.adjacency)[pairs[:, 1], pairs[:, 0]]
+    return {str(int(d)): float(right[away == d].mean()) for d in np.unique(away)}
+
+
+MEASURED = Reading("judged-distances", _measured, STUDIES["judge"])
+LONG_READINGS = (MEASURED,)
+
+
+@functools.cache
+def predicted(alpha: float, beta: float) -> dict[int, tuple[float, int]]:
+    """By distance: accuracy at the fixed point of these rates, and of how many test problems."""
+    from theorems.judge import predicted_by_distance  # which shows these claims in its own list
+
+    task = make_task(replace(ACYCLIC, seed=SEED))
+    return predicted_by_distance(
+        task.graph, alpha, beta, READ_OUT, longest(task), task.split.test_pairs
+    )
+
+
+def far(found: dict[int, float], counts: dict[int, int]) -> float:
+    """Mean over the problems that are far."""
+    ds = [d for d in counts if d >= FAR]
+    return sum(found[d] * counts[d] for d in ds) / sum(counts[d] for d in ds)
+
+
+def by_both(alpha: float, beta: float) -> tuple[float, float]:
+    """Ours: both rates decide, the horizon is their ratio."""
+    return alpha, beta
+
+
+def no_false_alarms(alpha: float, beta: float) -> tuple[float, float]:
+    """Rival: false alarms come and go, the mean remains."""
+    return 0.0, beta
+
+
+def all_errors_seen(alpha: float, beta: float) -> tuple[float, float]:
+    """Rival: a false alarm is a step cost, and missed errors do not matter."""
+    return alpha, 1.0
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """The rates that a prediction is made from, and how near the mean has to be."""
+
+    rates: Callable
+    margin: float = 0.1
+
+
+@claim(
+    "far",
+    "transformer",
+    Foretold(by_both),
+    {
+        "false alarms do nothing": Foretold(no_false_alarms),
+        "missed errors do nothing": Foretold(all_errors_seen),
+    },
+    seeds=(SEED,),
+    fixed="before any run",
+)
+def _far(stated: Foretold, size: str) -> Finding:
+    """Accuracy on problems four steps and more away is within 0.1 of what the two rates foretell."""
+    apart = []
+    for config in RUNS.values():
+        foretold = predicted(*stated.rates(config.q.false_alarm, config.q.detection))
+        counts = {d: count for d, (_, count) in foretold.items()}
+        measured = {int(d): x for d, x in MEASURED(config).items()}
+        apart.append(far(measured, counts) - far({d: x for d, (x, _) in foretold.items()}, counts))
+    near = estimate(apart, least=-stated.margin, most=stated.margin, of="pairs of rates")
+    return decide(
+        True,
+        f"measured less foretold {near.mean:+.3f} in [{near.low:+.3f}, {near.high:+.3f}]",
+        f"outside the hypotheses; {len(RUNS)} pairs of rates on the book's graph, one run each of seed {SEED}; {SAMPLES} samples a test problem at temperature {READ_OUT}; "
+        f"margin {stated.margin}, Student's t over the pairs of rates",
+        near,
+    )
+
+
+CHECKS = (_far,)
