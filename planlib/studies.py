@@ -422,13 +422,17 @@ REPAIR_SEEDS = range(1, 6)
 
 
 def ended_episodes(base: RunConfig) -> dict[str, RunConfig]:
-    """Q-learning on outcome reward: an illegal step ends the episode, always, half of the time, never."""
+    """Q-learning on outcome reward: an illegal step ends the episode, always, half of the time, never.
+
+    Off-policy the SFT model writes, one node of five at random: an episode has to live.
+    """
     outcome = replace(Q, reward="outcome", evaluate_every=200)
     ended = replace(outcome, stop_at_error=True)
     return {
         "ended": replace(base, q=ended),
         "ended half of the time": replace(base, q=replace(ended, stop_probability=0.5)),
         "going on": rewards_and_policies(base)["outcome reward, on-policy"],
+        "ended, off-policy": replace(base, q=replace(ended, temperature=1.0), off_policy=True),
     }
 
 

@@ -210,6 +210,30 @@ def _largest(n: int, row: str, i: int | str) -> str:
     return inner
 
 
+LEGAL, ILLEGAL = 2, 3  # what the judge of the examples charges, whole numbers
+
+
+def _sweep(n: int, i: int, name: str, written: str, found: list, pairs: str) -> list[str]:
+    """Return the lemma that a sweep of the values comes to ``found``; ``written`` has AHEAD in it."""
+    given, largest = (
+        f"(table {_coq(_values(n))})",
+        _largest(n, f"(table {_coq(_values(n))}) x.2", i),
+    )
+    ahead = f"(if x.2 == #{i} then 1 else {largest})"
+    given_costs = f"{LEGAL}%:R {ILLEGAL}%:R " if name == "judged" else ""
+    return [
+        f"Lemma {name}_{i} : all (fun x : 'I_{n} * 'I_{n} =>",
+        f"  {name} A #{i} {given_costs}{given} x.1 x.2 == table {_coq(found)} x.1 x.2)",
+        f"  [:: {pairs}].",
+        "Proof.",
+        f"rewrite (@eq_all _ _ (fun x => {written.replace('AHEAD', ahead)}",
+        f"  == table {_coq(found)} x.1 x.2)).",
+        "  by vm_compute.",
+        f"by move=> x; rewrite /{name} /ahead best_is.",
+        "Qed.",
+    ]
+
+
 def _target(rows, i: int) -> list[str]:
     """Return the lemmas on one target: correct sequences, sweeps, the structure, cycles without it."""
     n = len(rows)
@@ -219,7 +243,6 @@ def _target(rows, i: int) -> list[str]:
         f"(#{w[0]}, {_nodes(w[1:])}, {_coq(exact.is_correct(rows, w, i))})" for w in walks
     )
     values = _values(n)
-    process = exact.bellman(rows, values, i)
     outcome = exact.outcome_bellman(values, i)
     pairs = "; ".join(f"(#{j}, #{k})" for j in sources for k in range(n))
     others = [k for k in range(n) if k != i]
@@ -228,19 +251,17 @@ def _target(rows, i: int) -> list[str]:
     lines = [
         f"Lemma correct_{i} : all (fun x => correct A #{i} x.1.1 x.1.2 == x.2) [:: {told}].",
         "Proof. by []. Qed.",
-        f"Lemma process_{i} : all (fun x : 'I_{n} * 'I_{n} =>",
-        f"  process A #{i} {given} x.1 x.2 == table {_coq(process)} x.1 x.2)",
-        f"  [:: {pairs}].",
-        "Proof.",
-        f"rewrite (@eq_all _ _ (fun x => (A x.1 x.2)%:R - 1 + (if x.2 == #{i} then 1 else",
-        f"  {_largest(n, f'{given} x.2', i)}) == table {_coq(process)} x.1 x.2)).",
-        "  by vm_compute.",
-        "by move=> x; rewrite /process /ahead best_is.",
-        "Qed.",
         f"Lemma best_{i} : all (fun x : 'I_{n} * int => best #{i} {given} x.1 == x.2%:~R)",
         f"  [:: {ahead}].",
         "Proof. by rewrite /= !best_is; vm_compute. Qed.",
     ]
+    cost = f"(if A x.1 x.2 then {LEGAL}%:R else {ILLEGAL}%:R)"
+    for name, written, found in (
+        ("process", "(A x.1 x.2)%:R - 1 + AHEAD", exact.bellman(rows, values, i)),
+        ("ended", "(if A x.1 x.2 then AHEAD else 0)", exact.ended_bellman(rows, values, i)),
+        ("judged", f"AHEAD - {cost}", exact.judged_bellman(rows, values, i, LEGAL, ILLEGAL)),
+    ):
+        lines += _sweep(n, i, name, written, found, pairs)
     table = exact.structure(rows, i)
     for j, k in itertools.product(sources, range(n)):
         lines += [
