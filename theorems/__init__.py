@@ -40,6 +40,10 @@ OURS = {
     "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
     "countdown": "Countdown: a benchmark as a planning graph",
     "ablation": "What is left of reinforcement learning",
+    "ended": "Ended episodes: what outcome reward needs",
+    "soft": "Soft values: success without forgetting",
+    "judge": "A noisy judge: how far one can plan",
+    "diversity": "Remedies for diversity",
 }
 ALL = THEOREMS | OURS | FIGURES
 

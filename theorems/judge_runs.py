@@ -21,6 +21,7 @@ from planlib.rollout import sample
 from planlib.studies import ACYCLIC, STUDIES, RunConfig, judged
 from planlib.study import load_run, make_task
 from planlib.task import Outcome, check_sequences
+from theorems.judge_reach import predicted_by_distance
 from theorems.readings import Reading
 from theorems.walks import distances
 
@@ -50,8 +51,6 @@ LONG_READINGS = (MEASURED,)
 @functools.cache
 def predicted(alpha: float, beta: float) -> dict[int, tuple[float, int]]:
     """By distance: accuracy at the fixed point of these rates, and of how many test problems."""
-    from theorems.judge import predicted_by_distance  # which shows these claims in its own list
-
     task = make_task(replace(ACYCLIC, seed=SEED))
     return predicted_by_distance(
         task.graph, alpha, beta, READ_OUT, longest(task), task.split.test_pairs
