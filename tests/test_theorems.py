@@ -32,7 +32,7 @@ WITHOUT_ESTIMATES = {
     # Two judges of each answer of one stored model: they agree on every one or fail.
     "countdown/judged",
 }
-HYPOTHESES = [theorems.module(t).HYPOTHESES for t in theorems.THEOREMS]
+HYPOTHESES = [m.HYPOTHESES for m in map(theorems.module, CHAPTERS) if hasattr(m, "HYPOTHESES")]
 
 
 def waits(finding) -> bool:
