@@ -698,7 +698,10 @@ def train_q_learning(
         steps = torch.as_tensor(task.episode_steps(tokens, n))  # (B, S)
         following, target = tokens[:, 1:], tokens[:, 1:2]
         # No bootstrap on the target, at the end token, or on a step from the target.
-        goes_on = steps & (following != target) & (following < n) & (tokens[:, :-1] != target)
+        at_target = tokens[:, :-1] == target  # (B, S)
+        goes_on = steps & (following != target) & (following < n) & ~at_target
+        if config.residual == "trajectory":  # what the end token earns is no part of the path
+            steps = steps & ~at_target
         wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
         if config.stop_at_error:
             last = wrong
@@ -710,7 +713,7 @@ def train_q_learning(
             steps, goes_on = steps & before, goes_on & before & ~last
         r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters())) * steps
         if config.false_alarm > 0 or config.detection < 1:
-            on_the_way = steps & (tokens[:, :-1] != target)
+            on_the_way = steps & ~at_target
             chance = torch.where(wrong, config.detection, config.false_alarm)  # (B, S)
             called = torch.rand(wrong.shape, generator=generator) < chance
             r_t = r_t + (wrong.to(r_t) - called.to(r_t)) * on_the_way

@@ -415,7 +415,6 @@ def plain_q_learning(config, behavior=None, mistake=None):
                 if i == j:  # the episode is over; a table holds 1 for the end token, nothing else
                     wrong = following == END and config.reward == "outcome" and not is_correct(row)
                     loss += float(wrong) / BATCH if config.residual == "step" else 0.0
-                    errors += float(wrong)
                     break
                 best, legal = 0.0, following < N and ADJACENCY[j, following]
                 over = config.stop_at_error and not legal

@@ -661,7 +661,7 @@ CHECKS = (
     formal.proved(
         "judge",
         "Judge",
-        "For every number of nodes and all rates: no other values than these solve the judge's equation.",
+        "For every number of nodes and all rates with 0 < alpha <= beta: no other values than these solve the judge's equation.",
     ),
     _solutions,
     _swapped,

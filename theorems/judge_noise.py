@@ -377,7 +377,7 @@ def _high(size: str) -> tuple[np.ndarray, ...]:
     fixed="after other seeds",
 )
 def _stays_high(stated: High, size: str) -> Finding:
-    """Values that start high on a cycle come down in expectation; with calls at a constant step they stay, and with double Q-learning they come down."""
+    """In 200 rounds values that start high on a cycle come down in expectation; call by call at a constant step of 1/2 they hardly do, and by double Q-learning they do."""
     parts = zip((stated.expectation, stated.calls, stated.double), _high(size), strict=True)
     estimates = [margin.of(values) for margin, values in parts]
     mean, calls, double = (f"{e.mean:.2f} in [{e.low:.2f}, {e.high:.2f}]" for e in estimates)

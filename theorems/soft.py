@@ -421,7 +421,7 @@ def cycles_arrive(u):
     {"on every graph": everywhere, "where cycles can arrive": cycles_arrive},
 )
 def _entropy(stated: Callable, size: str) -> Finding:
-    """With an entropy bonus in place of the base (no 1/n) finite values exist just where no cycle avoids the target."""
+    """With an entropy bonus in place of the base (no 1/n) what solves the equation is positive, and so a value, just where no cycle avoids the target."""
     largest = 4 if size == "small" else 6
     tally, first = Tally("questions", failed="refuted", undecided="undecided"), ""
     for n in range(2, largest + 1):

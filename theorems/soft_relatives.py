@@ -144,7 +144,7 @@ METHODS = {
     ),
     "two steps": Method(
         "V(j) + Σ (λ log π/b − r) − V(two later)",
-        "path consistency (PCL), stretches of two",
+        "path consistency with a base (Trust-PCL), stretches of two",
         two_steps,
     ),
     "to the end": Method(
