@@ -45,6 +45,8 @@ def main() -> int:
     if status.returncode:
         print("book: the build failed, see the messages above", file=sys.stderr)
         return status.returncode
+    first = ROOT / "_build" / "html" / "index.html"  # it leads on; browsers ask it for an icon
+    first.write_text('<link rel="icon" href="_static/favicon.svg"/>' + first.read_text())
     if source != ROOT:
         shutil.rmtree(SOURCE)  # the next call executes all of it again
     print(f"book: {time.perf_counter() - began:.0f} s")

@@ -1,0 +1,73 @@
+"""Mend what the theme and its parts write: names, downloads, figures on small screens."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+REPLACED = {
+    # What a fold is called is what it shows: "Show code cell source".
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # Entries of a list are its items.
+    'role="doc-biblioentry"': 'role="listitem"',
+}
+FIGURE = re.compile(r'(<figure [^>]*>\s*)(<img [^>]*?src="([^"]+)"[^>]*/>)')
+SOURCE = re.compile(
+    r'<a href="([^"]*/)?([^"/]+)" target="_blank"\s+class="btn btn-sm btn-download-source'
+)
+
+# The first cell of a notebook that is read without the book around it.
+HINT = """\
+# A page of a book; its code is in the book's packages, its stored runs in the book's folder.
+import importlib.util
+
+if importlib.util.find_spec("theorems") is None:
+    raise ModuleNotFoundError(
+        "this notebook needs the packages planlib and theorems: get the book's repository, "
+        "then run `make lab` in it and open this notebook there"
+    )
+"""
+
+
+def mend(app, pagename, templatename, context, doctree):
+    """Replace in the page's body; the theme's templates are left as they are."""
+    body = context.get("body", "")
+    for old, new in REPLACED.items():
+        body = body.replace(old, new)
+    # A figure scrolls in its own box where it would be too small to read, and opens by a click.
+    box = r'\1<div class="wide" tabindex="0"><a href="\3" title="Open at full size">\2</a></div>'
+    context["body"] = FIGURE.sub(box, body)
+
+
+def name_downloads(app, exception):
+    """Have sources arrive as files under their names, where a browser would show them as text."""
+    if exception:
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        named = SOURCE.sub(
+            r'<a href="\1\2" download="\2" class="btn btn-sm btn-download-source', text
+        )
+        if named != text:
+            page.write_text(named, encoding="utf-8")
+
+
+def hint(app, exception):
+    """Put a first cell into each notebook offered for download that says what it needs."""
+    for path in Path(app.outdir, "_sources").rglob("*.ipynb"):
+        book = json.loads(path.read_text(encoding="utf-8"))
+        if book["cells"][0].get("id") == "needs":
+            continue
+        cell = {"cell_type": "code", "execution_count": None, "id": "needs", "metadata": {}}
+        lines = HINT.rstrip("\n").splitlines(keepends=True)
+        book["cells"].insert(0, {**cell, "outputs": [], "source": lines})
+        path.write_text(json.dumps(book, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.connect("html-page-context", mend, priority=900)
+    app.connect("build-finished", name_downloads)
+    app.connect("build-finished", hint)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
