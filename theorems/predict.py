@@ -23,13 +23,17 @@ from planlib.train import (
     QLearningConfig,
     SFTConfig,
 )
+from theorems import predict_lines, predict_values
 from theorems.predict_coverage import held_out
-from theorems.predict_lines import LINES, NEEDS_TABLE, Case
+from theorems.predict_lines import NEEDS_TABLE, Case
 from theorems.predict_measured import MOST, Source, measure
 from theorems.predict_report import GROUPS, Advice, Line, Prediction
 from theorems.predict_verdict import verdict
 
 __all__ = ["Advice", "Line", "Prediction", "Settings", "predict"]
+
+
+LINES = predict_lines.LINES | predict_values.LINES
 
 
 @dataclass(frozen=True)

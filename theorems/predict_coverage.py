@@ -1,4 +1,4 @@
-"""Held-out pairs: are the rows that they need determined by what the behaviour tries?
+"""Held-out pairs: whether the rows that they need are determined by what the behaviour tries.
 
 A table knows the rows that were tried.  An additive model ``WM[j, k] + WV[i, k]`` knows more: for
 each next node ``k`` the tried entries ``(i, j)`` are the edges of a graph between targets and
@@ -17,7 +17,7 @@ from scipy import sparse
 from theorems.coverage import components, expected_tries, teacher
 from theorems.predict_lines import TABLE, Case
 from theorems.predict_measured import ASKED, EDGE, PATH, TEST, Toward
-from theorems.predict_report import OPEN, Assumed, Line, if_so, shown
+from theorems.predict_report import OPEN, Assumed, Line, if_so, percent, shown
 
 MOST_NODES = 400  # of a graph whose next nodes are all looked at, one graph of components each
 TRIED_NODES = 150  # of a graph on which expected numbers of tries are computed
@@ -133,8 +133,8 @@ def held_out(case: Case) -> tuple[Line, ...]:
         else "some steps are uniform"
     )
     sentence = (
-        f"Where {how}, a table tries all that {shown(mean['tried'])} of the held-out problems need; in an additive model "
-        f"(targets and nodes in {shown(known.parts)} components) the correct steps of {shown(mean['right'])} are determined, and every step of {shown(mean['all'])}."
+        f"Where {how}, a table tries all that {percent(mean['tried'])} of the held-out problems need; in an additive model "
+        f"(targets and nodes in {shown(known.parts)} components) the correct steps of {percent(mean['right'])} are determined, and every step of {percent(mean['all'])}."
     )
     claim = (
         "composition/blind"
@@ -174,7 +174,7 @@ def _tries(case: Case) -> tuple[Line, ...]:
     }
     sentence = (
         f"In {q.steps:,} updates of {q.batch_size} the least tried correct step at a held-out problem's start is tried "
-        f"{shown(figures['median'])} times (median); a share {shown(figures['below one'])} less than once."
+        f"{shown(figures['median'])} times (median); {percent(figures['below one'])} of them less than once."
     )
     return (
         Line(

@@ -1,4 +1,4 @@
-"""The lines of the report, a function a line: figures from the measured tables, in words, with a claim.
+"""The lines on the task, SFT, policy gradient and GRPO: figures from the measured tables, in words.
 
 Each takes a :class:`Case` and returns a :class:`~theorems.predict_report.Line`, or None where it has
 nothing to say.  Rules that were derived for the report stand beside their line, with the claim whose
@@ -16,21 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
-from planlib.curves import READ_OUT
 from planlib.intervals import interval
 from planlib.task import length_of
 from theorems.frontier import law_routes
 from theorems.gaps import gap_of
-from theorems.predict_measured import ASKED, DISCOUNTS, EDGE, PATH, SAMPLES, TEST, Measured, Source
-from theorems.predict_report import OPEN, Assumed, Line, if_so, shown
+from theorems.predict_measured import EDGE, PATH, SAMPLES, TEST, Measured, Source
+from theorems.predict_report import OPEN, Assumed, Line, if_so, percent, shown
 from theorems.speeds import float_speed
 
 FAVOURITE = 0.9  # share at which a row of two counts as decided
 KEPT_ROUTES = 1.9  # effective number of two routes that counts as kept
 ASYMPTOTIC = 0.1  # missing mass below which the rate of 3.1 is taken at its word
-TABLE = Assumed(
-    "the model is a table (Assumption 3.1)", OPEN, "a transformer shares what it learns of rows"
-)
+TABLE = Assumed("a table (Assumption 3.1)", OPEN, "a transformer shares between rows")
 
 
 @dataclass(frozen=True)
@@ -64,11 +61,14 @@ def _draws(draw: np.ndarray, chosen: np.ndarray):
         yield chosen & (draw == number)
 
 
-def _line(case: Case, name, figures, unit, sentence: str, claim: str, *assumed) -> Line:
+def make_line(case: Case, name, figures, unit, sentence: str, claim: str, *assumed) -> Line:
     """Make a line of figures, each ``(value, interval)`` or a plain number."""
     values = {k: v[0] if isinstance(v, tuple) else v for k, v in figures.items()}
     known = {k: v[1] for k, v in figures.items() if isinstance(v, tuple) and v[1]}
-    words = sentence.format(**{k.replace(" ", "_"): shown(_finite(v)) for k, v in values.items()})
+    # Each figure stands in the sentence by its name, or as a percentage with _pct behind it.
+    written = {k.replace(" ", "_"): shown(_finite(v)) for k, v in values.items()}
+    written |= {f"{k.replace(' ', '_')}_pct": percent(_finite(v)) for k, v in values.items()}
+    words = sentence.format(**written)
     return Line(name, values, unit, words, claim, tuple(assumed), known)
 
 
@@ -77,7 +77,7 @@ def _finite(x):
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def _share(m: Measured, holds: np.ndarray):
+def as_column(m: Measured, holds: np.ndarray):
     """A column of 0 and 1, to be averaged as any other."""
     m.columns["_"] = holds
     return "_"
@@ -96,7 +96,7 @@ def distances(case: Case) -> Line:
         "largest": int(far.max()),
         "sweeps": int(far.max()) + 1,
     }
-    return _line(
+    return make_line(
         case, "distance", figures, "steps",
         "Problems are {mean} steps apart on average, {largest} at most; from zeros values need {sweeps} sweeps.",
         "cycles/low",
@@ -106,17 +106,17 @@ def distances(case: Case) -> Line:
 
 def choices(case: Case) -> Line:
     """Rows with two correct next nodes or more: where diversity can be lost at all."""
-    open_rows = _share(case.measured, case.measured["choices"] >= 2)
+    open_rows = as_column(case.measured, case.measured["choices"] >= 2)
     figures = {
         "rows": len(case.measured["choices"]),
         "with a choice": case.mean(open_rows),
         "next nodes": case.mean("choices"),
     }
     sentence = (
-        "Of the rows (target, current) that can arrive, a share {with_a_choice} has two correct next nodes or more "
+        "Of the rows (target, current) that can arrive {with_a_choice_pct} have two correct next nodes or more "
         "({next_nodes} on average): only there can diversity be lost."
     )
-    return _line(case, "rows with a choice", figures, "rows, shares", sentence, "4.3/increase")
+    return make_line(case, "rows with a choice", figures, "rows, shares", sentence, "4.3/increase")
 
 
 def paths(case: Case) -> Line:
@@ -126,14 +126,14 @@ def paths(case: Case) -> Line:
         "median": float(np.median(m["paths"])),
         "least": float(m["paths"].min()),
         "most": float(m["paths"].max()),
-        "problems with one": case.mean(_share(m, m["paths"] == 1)),
+        "problems with one": case.mean(as_column(m, m["paths"] == 1)),
     }
     within = "" if acyclic else f" of at most {case.settings.steps} steps"
     sentence = (
-        f"A problem has {{median}} correct paths{within} (median; {{least}} to {{most}}); a share "
-        "{problems_with_one} has a single one."
+        f"A problem has {{median}} correct paths{within} (median; {{least}} to {{most}}); "
+        "{problems_with_one_pct} of the problems have a single one."
     )
-    return _line(case, "correct paths", figures, "paths a problem", sentence, "4.3/proved")
+    return make_line(case, "correct paths", figures, "paths a problem", sentence, "4.3/proved")
 
 
 def lengths(case: Case) -> Line:
@@ -144,16 +144,16 @@ def lengths(case: Case) -> Line:
         "allowed": case.settings.max_length,
         "shortest paths need": length_of(int(m["distance"].max())),
         "all paths need": length_of(int(m["longest"].max())) if acyclic else None,
-        "problems that fit": case.mean(_share(m, m["distance"] <= steps)),
+        "problems that fit": case.mean(as_column(m, m["distance"] <= steps)),
     }
     sentence = (
         "Sequences of {allowed} tokens are allowed; shortest paths need up to {shortest_paths_need}, "
         + ("all correct paths {all_paths_need}" if acyclic else "with cycles paths have no longest")
-        + "; a share {problems_that_fit} of the problems can be answered at all."
+        + "; {problems_that_fit_pct} of the problems can be answered at all."
     )
     out = (m["longest"] <= steps).all() if acyclic else False
     because = "some correct paths are longer" if acyclic else "with cycles some are longer"
-    return _line(
+    return make_line(
         case, "length", figures, "tokens", sentence, "4.2/stationary",
         if_so("no correct path is cut off", bool(out), because),
     )  # fmt: skip
@@ -173,10 +173,10 @@ def table_accuracy(case: Case) -> Line:
         "blank rows right": case.mean("table high", test),
     }
     sentence = (
-        "The table of frequencies is right on {training_problems} of the training problems and on {test_problems} of "
-        "the test problems; what its blank rows are worth decides between {blank_rows_wrong} and {blank_rows_right}."
+        "The table of frequencies is right on {training_problems_pct} of the training problems and on {test_problems_pct} of "
+        "the test problems; what its blank rows are worth decides between {blank_rows_wrong_pct} and {blank_rows_right_pct}."
     )
-    return _line(
+    return make_line(
         case, "accuracy of the table", figures, "share", sentence, "3.1/proved",
         TABLE,
         if_so("trained to the end", None, "the limit of many updates; see the mass that is missing"),
@@ -189,7 +189,7 @@ def _visited_everywhere(m: Measured, test: np.ndarray) -> Assumed:
     blank = 1 - m["visited"][test].mean() if test.any() else 0.0
     return if_so(
         "every row of a problem is visited", not blank,
-        f"a share {shown(float(blank))} of the test problems begins in a row that no path visits",
+        f"{percent(float(blank))} of the test problems begin in a row that no path visits",
     )  # fmt: skip
 
 
@@ -197,14 +197,14 @@ def blank_rows(case: Case) -> Line:
     """Rows that no training path visits: free in a table, and what a transformer must make up."""
     m = case.measured
     figures = {
-        "rows": case.mean(_share(m, ~m["visited"])),
-        "test problems": case.mean(_share(m, ~m["visited"]), m.has(TEST)),
+        "rows": case.mean(as_column(m, ~m["visited"])),
+        "test problems": case.mean(as_column(m, ~m["visited"]), m.has(TEST)),
     }
     sentence = (
-        "No training path visits a share {rows} of the rows; {test_problems} of the test problems begin in one. A table "
+        "No training path visits {rows_pct} of the rows; {test_problems_pct} of the test problems begin in one. A table "
         "knows nothing there; a trained transformer knew some correct steps."
     )
-    return _line(case, "blank rows", figures, "share", sentence, "3.1/unseen-rows", TABLE)
+    return make_line(case, "blank rows", figures, "share", sentence, "3.1/unseen-rows", TABLE)
 
 
 def table_paths(case: Case) -> Line | None:
@@ -223,7 +223,7 @@ def table_paths(case: Case) -> Line | None:
         f"Of {SAMPLES} samples of the table {{training_problems}} are distinct correct paths on training problems, "
         "{test_problems} on test problems (sampled)."
     )
-    return _line(
+    return make_line(
         case, "distinct paths of the table", figures, f"paths of {SAMPLES} samples", sentence,
         "3.1/proved", TABLE,
     )  # fmt: skip
@@ -236,14 +236,16 @@ def rare_steps(case: Case) -> Line:
     right, shown_of = m["choices"][seen], m["shown"][seen]
     figures = {
         "never shown": float(1 - shown_of.sum() / max(right.sum(), 1)),
-        "rows short of one": case.mean(_share(m, m["shown"] < m["choices"]), seen),
+        "rows short of one": case.mean(as_column(m, m["shown"] < m["choices"]), seen),
         "visits of a row": float(np.median(m["count"][seen])) if seen.any() else None,
     }
     sentence = (
-        "In visited rows a share {never_shown} of the correct steps is never shown and keeps no mass; a row is visited "
+        "In visited rows {never_shown_pct} of the correct steps are never shown and keep no mass; a row is visited "
         "{visits_of_a_row} times (median), and a step shown once among N keeps 1/N."
     )
-    return _line(case, "steps never shown", figures, "share", sentence, "3.1/maximum-likelihood", TABLE)
+    return make_line(
+        case, "steps never shown", figures, "share", sentence, "3.1/maximum-likelihood", TABLE
+    )
 
 
 def missing_mass(case: Case) -> Line:
@@ -260,13 +262,14 @@ def missing_mass(case: Case) -> Line:
         "median": float(np.median(missing)),
         "rows below a tenth": float((missing < ASYMPTOTIC).mean()),
         "updates to one hundredth": float(np.median(missing) * sft.steps / 0.01),
+        "step for it in the budget": float(np.median(missing) * sft.learning_rate / 0.01),
     }
     sentence = (
-        f"With plain steps of {sft.learning_rate:g} a share {{rows_below_a_tenth}} of the visited rows has less than a "
-        f"tenth of its mass missing after {sft.steps:,} updates; the median row comes to 0.01 after "
-        "{updates_to_one_hundredth} of them."
+        f"With plain steps of {sft.learning_rate:g} {{rows_below_a_tenth_pct}} of the visited rows have less than a "
+        f"tenth of their mass missing after {sft.steps:,} updates; the median row comes to 0.01 after "
+        "{updates_to_one_hundredth} of them, or in the budget with steps of {step_for_it_in_the_budget}."
     )
-    return _line(
+    return make_line(
         case, "missing mass", figures, "probability; updates",
         sentence,
         "3.1/rate",
@@ -288,14 +291,16 @@ def start_success(case: Case) -> Line:
     figures = {
         "prompts": case.mean("table", asked),
         "least": float(success[asked].min()) if asked.any() else None,
-        "prompts at 1": case.mean(_share(m, success > 1 - 1e-9), asked),
+        "prompts at 1": case.mean(as_column(m, success > 1 - 1e-9), asked),
         "test problems": case.mean("table", m.has(TEST)),
     }
     sentence = (
-        "At the table of frequencies the prompts succeed with {prompts} (least {least}); a share {prompts_at_1} is at 1, "
-        "where the expected update is 0 and noise alone is left. Test problems start at {test_problems}."
+        "At the table of frequencies the prompts succeed with {prompts_pct} (least {least_pct}); {prompts_at_1_pct} of them are at 1, "
+        "where the expected update is 0 and noise alone is left. Test problems start at {test_problems_pct}."
     )
-    return _line(case, "success at the start", figures, "probability", sentence, "4.2/stationary", TABLE)
+    return make_line(
+        case, "success at the start", figures, "probability", sentence, "4.2/stationary", TABLE
+    )
 
 
 def samples_a_prompt(case: Case) -> float:
@@ -313,14 +318,14 @@ def never_found(case: Case) -> Line:
     lost = m["missed"] > 0.5
     figures = {
         "samples a prompt": number,
-        "prompts": case.mean(_share(m, lost), m.asked),
-        "test problems asked": case.mean(_share(m, lost), m.has(TEST)),
+        "prompts": case.mean(as_column(m, lost), m.asked),
+        "test problems asked": case.mean(as_column(m, lost), m.has(TEST)),
     }
     sentence = (
-        "A prompt gets {samples_a_prompt} samples; of a share {prompts} of the prompts none is expected to be right, "
-        "and such rows do not move. Of test problems, were they asked as often: {test_problems_asked}."
+        "A prompt gets {samples_a_prompt} samples; of {prompts_pct} of the prompts none is expected to be right, "
+        "and such rows do not move. Of test problems, were they asked as often: {test_problems_asked_pct}."
     )
-    return _line(
+    return make_line(
         case, "nothing to find", figures, "samples; shares", sentence, "4.2/proved",
         TABLE,
         if_so("the start does not move meanwhile", None, "other prompts may teach rows that are shared"),
@@ -333,15 +338,15 @@ def selection(case: Case) -> Line:
     rows = m["shown"] >= 2
     figures = {
         "rows": int(rows.sum()),
-        "with a favourite": case.mean(_share(m, m["tied"] == 1), rows),
+        "with a favourite": case.mean(as_column(m, m["tied"] == 1), rows),
         "its share": case.mean("most", rows),
     }
     sentence = (
-        "A share {with_a_favourite} of the rows with two steps shown or more has one that is most frequent "
-        "({its_share} of the mass on average): selection would pick it, as long as accuracy is below 1."
+        "{with_a_favourite_pct} of the rows with two steps shown or more have one that is most frequent "
+        "({its_share_pct} of the mass on average): selection would pick it, as long as accuracy is below 1."
     )
     perfect = bool((m["table"][m.asked] > 1 - 1e-9).all())
-    return _line(
+    return make_line(
         case, "selection's favourite", figures, "rows, shares", sentence, "4.3/selection",
         if_so("the start is not perfect", not perfect, "every prompt starts at 1: selection has nothing to do"),
         if_so("all right answers of a row are worth the same", None, "later rows may differ in success"),
@@ -406,10 +411,10 @@ def noise(case: Case) -> Line | None:
         if weight
         else "A group's or batch's mean as baseline takes the update to 0 at perfection: noise stops there."
     )
-    return _line(
+    return make_line(
         case, "updates until a favourite", figures, "updates; rows; step", sentence,
         "4.3/fan" if weight else "4.3/baseline",
-        *_perfect(case),
+        *perfect(case),
         if_so("plain gradient steps", pg.optimizer == "sgd", f"the optimizer is {pg.optimizer}: its steps do not shrink with the gradient, and it is faster"),
         if_so("a constant step", pg.schedule == "constant", f"the schedule is {pg.schedule}"),
         if_so("no KL penalty", pg.kl_weight == 0, f"its weight is {pg.kl_weight:g}, see what it leaves"),
@@ -417,12 +422,12 @@ def noise(case: Case) -> Line | None:
     )  # fmt: skip
 
 
-def _perfect(case: Case) -> tuple[Assumed, ...]:
+def perfect(case: Case) -> tuple[Assumed, ...]:
     m = case.measured
     success = m["table"][m.asked]
     short = 1 - float((success > 1 - 1e-9).mean()) if len(success) else 1.0
     return (
-        if_so("perfect on the prompts, in time", short == 0, f"a share {shown(short)} of the prompts is below 1"),
+        if_so("perfect on the prompts, in time", short == 0, f"{percent(short)} of the prompts are below 1"),
     )  # fmt: skip
 
 
@@ -445,10 +450,10 @@ def rise(case: Case) -> Line | None:
         "with a choice), {in_the_budget} in the budget."
     )
     bare = float((m["shown"] < m["choices"])[rows].mean())
-    return _line(
+    return make_line(
         case, "rise of the divergence", figures, "nats", sentence, "4.3/leading",
-        *_perfect(case),
-        if_so("every correct step has mass", bare == 0, f"a share {shown(bare)} of these rows lacks one: read uniform as over the steps that are shown"),
+        *perfect(case),
+        if_so("every correct step has mass", bare == 0, f"{percent(bare)} of these rows lack one: read uniform as over the steps that are shown"),
         if_so("plain gradient steps", pg.optimizer == "sgd", f"the optimizer is {pg.optimizer}"),
         TABLE,
     )  # fmt: skip
@@ -471,7 +476,7 @@ def kl_leaves(case: Case) -> Line:
     ) + "a weight of {w} would leave 1.9 of two at this step and batch.".replace(
         "{w}", shown(figures["weight for 1.9"])
     )
-    return _line(
+    return make_line(
         case, "what KL leaves", figures, "routes; weight", sentence, "4.4/frontier-law",
         if_so("a KL penalty a token", pg.kl_weight > 0 and pg.kl_over == "token", "its weight is 0" if not pg.kl_weight else "it is over sequences"),
         if_so("plain gradient steps", pg.optimizer == "sgd", f"the optimizer is {pg.optimizer}"),
@@ -494,10 +499,12 @@ def mixed_groups(case: Case) -> Line:
         "test problems asked": case.mean("mixed", m.has(TEST)),
     }
     sentence = (
-        "Of groups of {group} a share {prompts} has right and wrong answers (test problems, were they asked: {test_problems_asked}); "
+        "Of groups of {group} {prompts_pct} have right and wrong answers in them (test problems, were they asked: {test_problems_asked_pct}); "
         "the others have advantage 0."
     )
-    return _line(case, "groups that move", figures, "share of groups", sentence, "grpo/weights", TABLE)
+    return make_line(
+        case, "groups that move", figures, "share of groups", sentence, "grpo/weights", TABLE
+    )
 
 
 def preferred(case: Case) -> Line | None:
@@ -511,7 +518,7 @@ def preferred(case: Case) -> Line | None:
     sentence = (
         f"Groups of {grpo.group} multiply a problem's gradient by {shown(figures['J = 0.01'])} at success 0.01, "
         f"{shown(figures['J = 0.5'])} at 0.5 and {shown(figures['J = 0.99'])} at 0.99: hard and nearly solved ones are "
-        + (f"preferred; the median prompt below 1 gets {shown(figures['prompts, median'])}." if len(p) else "preferred. Here every prompt starts at 0 or 1, where there is no gradient.")
+        + (f"preferred; the median prompt below 1 gets {shown(figures['median prompt'])}." if len(p) else "preferred. Here every prompt starts at 0 or 1, where there is no gradient.")
     )  # fmt: skip
     known = grpo.deviation == "population" and grpo.stabiliser == 0
     return Line(
@@ -542,11 +549,11 @@ def generations(case: Case) -> Line | None:
         "half of its diversity in {generations_to_half} generations, for good; "
         "{rows_with_less_than_one_sample} of {rows} rows with a choice get one sample or less."
     )
-    return _line(
+    return make_line(
         case, "generations of filtered SFT", figures, "generations", sentence, "grpo/refit",
-        if_so("each batch trained to convergence", None, f"{config.inner_steps} steps a batch"),
+        if_so("each batch trained to convergence", None, f"optimizer steps on a batch: {config.inner_steps}"),
         if_so("fresh samples of the policy", config.samples_of == "policy", "the base writes them: one generation"),
-        *_perfect(case),
+        *perfect(case),
         TABLE,
     )  # fmt: skip
 
@@ -556,179 +563,10 @@ def _half(number: float) -> float:
     return math.log(2) / -math.log1p(-1 / number)
 
 
-# --- Q-learning ----------------------------------------------------------------------------------
-
-
-def unique(case: Case) -> Line:
-    """Targets with a legal cycle that avoids them: more than one fixed point."""
-    t, q = case.measured.targets, case.settings.q
-    figures = {"targets": len(t["cycle"]), "with a cycle": float(t["cycle"].mean())}
-    none = not t["cycle"].any()
-    sentence = (
-        "No cycle avoids a target: A + R - 1 is the only fixed point, and every start finds it."
-        if none
-        else "A share {with_a_cycle} of the targets has a legal cycle off it: there the values have no unique fixed "
-        "point, and high ones stay high."
-    )
-    return _line(
-        case, "targets with a cycle off them", figures, "share of targets", sentence,
-        "5.2/unique" if none else "cycles/unique",
-        if_so("process reward", q.reward == "process", f"the reward is {q.reward}"),
-        if_so("no discount", q.discount == 1, f"it is {q.discount:g}: then the fixed point is unique"),
-        if_so("a judge without errors", _exact_judge(q), "see the group of a noisy judge"),
-        if_so("a maximum over next values", q.soft_weight == 0, "soft values are unique on every graph"),
-    )  # fmt: skip
-
-
-def _exact_judge(q) -> bool:
-    return q.false_alarm == 0 and q.detection == 1
-
-
-def starts(case: Case) -> Line | None:
-    """Which constant starts find the plan: up to 1 if all cycles off the target reach it, else up to 0.
-
-    Part (e) of the proposition on cycles, for ``V_0`` constant: every node leads to itself, so that
-    the start may not exceed ``r_c`` on any cycle.
-    """
-    t = case.measured.targets
-    if not t["cycle"].any():
-        return None
-    figures = {
-        "any start": float(np.isinf(t["start"]).mean()),
-        "up to 1": float((t["start"] == 1).mean()),
-        "up to 0": float((t["start"] == 0).mean()),
-    }
-    q = case.settings.q
-    sentence = (
-        "Constant starts find the plan: any for a share {any_start} of the targets, up to 1 for {up_to_1}, up to 0 for "
-        "{up_to_0}. SFT logits lie far above: scale them down. What starts above it circles and never arrives."
-    )
-    return _line(
-        case, "starts that find the plan", figures, "share of targets", sentence, "cycles/basin",
-        if_so("the start lies below", None, f"SFT logits times {q.initial_scale:g}: depends on the model"),
-        if_so("no discount", q.discount == 1, "with one any start will do"),
-    )  # fmt: skip
-
-
-def tie_walk(case: Case) -> Line:
-    """Accuracy of the walk at ``A + R - 1``, where all correct steps tie, within the length."""
-    m, q, acyclic = case.measured, case.settings.q, case.source.graph.is_acyclic
-    test = m.has(TEST)
-    figures = {
-        "test problems": case.mean("discount 1", test),
-        "exact tie": case.mean("tie", test),
-        "prompts": case.mean("discount 1", m.asked),
-    }
-    sentence = (
-        "At A + R - 1 all correct steps tie: the walk arrives within "
-        f"{case.settings.steps} steps on {{test_problems}} of the test problems, read out at temperature {READ_OUT:g}."
-    )
-    return _line(
-        case, "accuracy at the tie", figures, "share", sentence,
-        "5.2/unique" if acyclic else "cycles/walk",
-        if_so("process reward", q.reward == "process", f"the reward is {q.reward}"),
-        if_so("no discount", q.discount == 1, f"it is {q.discount:g}"),
-        if_so("every row is tried", q.epsilon > 0 and not q.stop_at_error, "without exploration rows that are not on the way stay as they are"),
-        TABLE,
-    )  # fmt: skip
-
-
-def discounts(case: Case) -> Line:
-    """Accuracy at the discounted fixed point, and the discount that tells distances apart best."""
-    m, test = case.measured, case.measured.has(TEST)
-    q, far = case.settings.q, int(case.measured["distance"].max())
-    grid = {d: case.mean(f"discount {d:g}", test) for d in sorted({q.discount, *DISCOUNTS, 1.0})}
-    best = max(grid, key=lambda d: grid[d][0])
-    gap = best ** (far - 1) * (1 - best)
-    figures = {
-        "best": best,
-        "its accuracy": grid[best],
-        "accuracy as set": grid[q.discount],
-        "gap at the farthest": gap,
-        "gap over temperature": gap / READ_OUT,
-    }
-    sentence = (
-        "Of the discounts tried {best} is best: the walk is right on {its_accuracy} of the test problems (as set: "
-        f"{{accuracy_as_set}}). At distance {far} it keeps neighbouring distances {{gap_at_the_farthest}} apart, "
-        f"{{gap_over_temperature}} times the read-out temperature {READ_OUT:g}."
-    )
-    return _line(
-        case, "discount", figures, "discount; share; value", sentence, "cycles/discount",
-        if_so("process reward", q.reward == "process", f"the reward is {q.reward}"),
-        if_so("a judge without errors", _exact_judge(q), "errors act as a cost of steps"),
-        TABLE,
-    )  # fmt: skip
-
-
-def outcome(case: Case) -> Line:
-    """What outcome reward comes to: one constant if episodes go on after an error, ``A R`` if they end."""
-    m, q = case.measured, case.settings.q
-    test = m.has(TEST)
-    ends = q.stop_at_error and q.stop_probability == 1
-    figures = {
-        "goes on": case.mean("blind", test),
-        "ended": case.mean("ended", test),
-        "ends at an error": ends,
-    }
-    cycles = bool(m.targets["cycle"].any())
-    sentence = (
-        "With outcome reward, if episodes go on after an illegal step, all steps off a target are worth the same and the "
-        "walk is right on {goes_on} of the test problems; if the first error ends them the values are A R, and it is "
-        "right on {ended}."
-    )
-    return _line(
-        case, "outcome reward", figures, "share", sentence, "ended/unique" if ends else "5.1/proved",
-        if_so("outcome reward", q.reward == "outcome", f"the reward is {q.reward}: for comparison"),
-        if_so("errors end the episode for certain, or never", q.stop_probability == 1 or not q.stop_at_error, "in part: see the chapter on ended episodes"),
-        if_so("no cycle off a target, if ended", not cycles, "with one, low starts are needed"),
-        TABLE,
-    )  # fmt: skip
-
-
-# --- a noisy judge -------------------------------------------------------------------------------
-
-
-def judge(case: Case) -> Line:
-    """How far a noisy judge lets one plan: ``d < beta / alpha``, or ``d = 1``."""
-    m, q = case.measured, case.settings.q
-    alpha, beta, far = q.false_alarm, q.detection, m["distance"]
-    if alpha == 0:
-        within = np.full(far.shape, beta > 0)
-    else:
-        within = ((far < beta / alpha) | (far == 1)) & (alpha <= beta)
-    figures = {
-        "false alarm": alpha,
-        "detection": beta,
-        "horizon": beta / alpha if alpha else None,
-        "problems within": case.mean(_share(m, within)),
-        "accuracy": case.mean("judged", m.has(TEST)),
-        "false alarm for 95%": beta / (float(np.quantile(far, 0.95)) + 1),
-    }
-    reach = f"{{horizon}} steps: {'beta / alpha'}" if alpha else "as far as there is a way"
-    sentence = (
-        "A judge that blames legal steps with chance {false_alarm} and illegal ones with {detection} lets one plan "
-        f"{reach}; a share {{problems_within}} of the problems is within, and the walk at temperature {READ_OUT:g} is "
-        "right on {accuracy} of the test problems. False alarms up to {limit} keep 95% of them within."
-    ).replace("{limit}", shown(figures["false alarm for 95%"]))
-    return _line(
-        case, "planning with a noisy judge", figures, "probability; steps; share", sentence,
-        "judge/horizon" if alpha else "judge/scale",
-        if_so("process reward by a judge", q.reward == "process", f"the reward is {q.reward}"),
-        if_so("false alarms no more frequent than detections", alpha <= beta, "then illegal steps are planned"),
-        if_so("no discount", q.discount == 1, f"it is {q.discount:g}"),
-        if_so("low starts, if there are no false alarms", True if alpha else None, "depends on the model's start"),
-        TABLE,
-    )  # fmt: skip
-
-
-SFT_START: tuple[Callable, ...] = (start_success, never_found, selection, noise, rise, kl_leaves)
 LINES: dict[str, tuple[Callable, ...]] = {
     "task": (distances, choices, paths, lengths),
     "sft": (table_accuracy, blank_rows, table_paths, rare_steps, missing_mass),
-    "pg": SFT_START,
+    "pg": (start_success, never_found, selection, noise, rise, kl_leaves),
     "grpo": (mixed_groups, preferred, generations),
-    "q": (unique, starts, tie_walk, discounts, outcome),
-    "judge": (judge,),
 }
 NEEDS_TABLE = ("sft", "pg", "grpo")
-ALL_PROMPTS = (EDGE, PATH, ASKED)

@@ -18,7 +18,9 @@ Source: Wang et al., arXiv 2509.22613, section 3; walks and values as in :mod:`t
 
 from __future__ import annotations
 
+import bisect
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -33,9 +35,10 @@ from theorems.judge_reach import values_at
 
 MOST = 150_000  # problems up to which every target is measured
 DRAWN = 40  # targets that are drawn beyond it
-SAMPLES, A_ROLE = 100, 2  # walks whose distinct paths are counted; problems of a role and target
+SAMPLES, A_ROLE = 100, 1  # walks whose distinct paths are counted; problems of a role and target
 ROLES = ("edge", "path", "asked", "test", "none")
 EDGE, PATH, ASKED, TEST, NONE = range(5)
+ROUNDING = 1e-12  # of sums of chances
 DISCOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
 
 
@@ -102,6 +105,7 @@ class Toward:
         now[self.target] = 1.0
         if free is not None:
             now[free] = 1.0
+        now[now > 1 - ROUNDING] = 1.0
         return now
 
     def paths(self, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -151,8 +155,7 @@ class Toward:
         top = worth.max() - min(legal, illegal)
         right = np.exp((worth - legal - top) / temperature)  # (n,)
         wrong = np.exp((worth - illegal - top) / temperature)
-        total = np.full(self.n, wrong.sum())
-        np.add.at(total, j, right[k] - wrong[k])
+        total = wrong.sum() + np.bincount(j, right[k] - wrong[k], minlength=self.n)
         kept = j != self.target
         return self.matrix(right[k[kept]] / total[j[kept]], (j[kept], k[kept]))
 
@@ -310,7 +313,7 @@ class Source:
         pairs = np.stack([pairs, np.full(len(pairs), target)], 1)
         paths = random_paths(self.graph, pairs, rng) if len(pairs) else []
         paths += [(int(s), int(target)) for s in np.flatnonzero(role == EDGE)]
-        steps = [step for path in paths for step in zip(path[:-1], path[1:], strict=True)]
+        steps = [step for path in paths for step in itertools.pairwise(path)]
         return _counted(np.array(steps).reshape(-1, 2), self.graph.n)
 
     def __iter__(self) -> Iterator[Toward]:
@@ -416,7 +419,7 @@ def _measured(source, toward: Toward, settings, steps: int, read_out: float, mad
     prompt = np.isin(toward.role, (EDGE, PATH, ASKED)) / made.prompts
     visits = toward.visits(table, prompt, steps)
     low = table.multiply(visited[:, None]).tocsr()
-    j, k, count = toward.counts
+    j, _, count = toward.counts
     total = np.bincount(j, count, minlength=n)
     shown = np.bincount(j, minlength=n)
     square, cube, most = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -446,7 +449,16 @@ def _measured(source, toward: Toward, settings, steps: int, read_out: float, mad
 def _distinct(toward: Toward, table: sparse.csr_array, at, steps: int, seed: int) -> np.ndarray:
     """Distinct correct paths among 100 walks from a few problems, NaN for the others: ``(m,)``."""
     rng, found = np.random.default_rng([seed, toward.target, 2]), np.full(len(at), np.nan)
-    begins, following = table.indptr, table.indices
+    rows: dict[int, tuple[list, list]] = {}
+
+    def row(j: int) -> tuple[list, list]:
+        if j not in rows:
+            part = slice(table.indptr[j], table.indptr[j + 1])
+            sums = table.data[part].cumsum()
+            sums[sums > 1 - ROUNDING] = 1.0
+            rows[j] = sums.tolist(), table.indices[part].tolist()
+        return rows[j]
+
     for role in (EDGE, PATH, TEST):
         chosen = np.flatnonzero(toward.role[at] == role)
         for problem in rng.permutation(chosen)[:A_ROLE]:
@@ -454,14 +466,11 @@ def _distinct(toward: Toward, table: sparse.csr_array, at, steps: int, seed: int
             for _ in range(SAMPLES):
                 path = [int(at[problem])]
                 while path[-1] != toward.target and len(path) <= steps:
-                    row = slice(begins[path[-1]], begins[path[-1] + 1])
-                    step = np.searchsorted(table.data[row].cumsum(), rng.random(), "right")
-                    if step == row.stop - row.start:
-                        # An illegal step: what is left of the row, or the rounding of a sum that is 1.
-                        if table.data[row].sum() < 1 - 1e-9:
-                            break
-                        step -= 1
-                    path.append(int(following[row][step]))
+                    sums, following = row(path[-1])
+                    step = bisect.bisect_right(sums, rng.random())
+                    if step == len(sums):  # what is left of the row are illegal steps
+                        break
+                    path.append(following[step])
                 if path[-1] == toward.target:
                     paths.add(tuple(path))
             found[problem] = len(paths)

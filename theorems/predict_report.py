@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from planlib.graph import InputError
 
@@ -21,6 +22,28 @@ GROUPS = {
     "judge": "A noisy judge",
     "held-out": "Held-out pairs",
 }
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is no setting of a run.
+
+    Attributes
+    ----------
+    paths
+        File of training paths, lines ``s t s a ... t``, in place of walks of our own.
+    test_pairs
+        File of test pairs beside them (default: all other pairs).
+    json
+        Print one JSON object.
+    html
+        Write a page of its own to this file as well.
+    """
+
+    paths: str | None = None
+    test_pairs: str | None = None
+    json: bool = False
+    html: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -193,3 +216,8 @@ def shown(x: object) -> str:
     if 100 <= abs(x) < 1e6:
         return f"{x:,.0f}"
     return f"{x:.3g}"
+
+
+def percent(x: object) -> str:
+    """Write a share for people, as a percentage of up to three digits."""
+    return "none" if x is None else f"{100 * x:.3g}%"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from theorems.predict_report import FAILS, Advice, Prediction, shown
+from theorems.predict_report import FAILS, Advice, Prediction, percent, shown
 
-NEAR_ONE, RARE, MANY = 0.95, 0.05, 0.2
+NEAR_ONE, RARE, MANY = 0.99, 0.05, 0.2
 
 
 def nothing_to_learn(p: Prediction) -> Advice | None:
@@ -18,14 +18,14 @@ def nothing_to_learn(p: Prediction) -> Advice | None:
     if not p.has("success at the start"):
         return None
     at = p.line("success at the start").values
-    if at["prompts at 1"] is not None and at["prompts at 1"] > NEAR_ONE:
+    if at["prompts"] > NEAR_ONE:
         return Advice(
-            "Trained to the end, SFT leaves policy gradient nothing to gain on its prompts: expect noise and less "
+            "Trained to the end, SFT leaves policy gradient next to nothing to gain on its prompts: expect noise and less "
             "diversity there. What a transformer gains comes from mass that SFT still lacks, and from shared rows.",
             ("3.1/proved", "4.2/stationary", "4.3/proved"),
         )
     return Advice(
-        f"The start succeeds with {shown(at['prompts'])} on its prompts: policy gradient has something to gain, and "
+        f"The start succeeds with {percent(at['prompts'])} on its prompts: policy gradient has something to gain, and "
         "selection takes diversity while it does.",
         ("4.2/proved", "4.3/selection"),
     )
@@ -39,7 +39,7 @@ def unreachable_prompts(p: Prediction) -> Advice | None:
     if share is None or share < RARE:
         return None
     return Advice(
-        f"For a share {shown(share)} of the prompts no sample is expected to be right: outcome rewards cannot move them. "
+        f"For {percent(share)} of the prompts no sample is expected to be right: outcome rewards cannot move them. "
         "Show a path of each, or learn values of steps.",
         ("4.2/proved", "grpo/proved", "figure2/one-path"),
     )
@@ -52,7 +52,7 @@ def which_method(p: Prediction) -> Advice:
     if not cycles:
         return Advice(
             "With a verifier of steps learn values by Q-learning: without cycles they are the graph itself, from any "
-            f"start, and the walk is right on {shown(tie)} of the test problems with all its ways.",
+            f"start, and the walk is right on {percent(tie)} of the test problems with all its ways.",
             ("5.2/proved", "5.2/unique", "figure3/frontier-accuracy"),
         )
     line = p.line("discount").values
@@ -60,10 +60,10 @@ def which_method(p: Prediction) -> Advice:
     return Advice(
         "With a verifier of steps learn values by Q-learning, "
         + (
-            f"with a discount near {line['best']:g}: undiscounted the walk wanders, right on {shown(tie)} of the test "
-            f"problems against {shown(line['its accuracy'])}. The price are the longer paths."
+            f"with a discount near {line['best']:g}: undiscounted the walk wanders, right on {percent(tie)} of the test "
+            f"problems against {percent(line['its accuracy'])}. The price are the longer paths."
             if better
-            else f"from low values; the walk at the tie is right on {shown(tie)} of the test problems all the same."
+            else f"from low values; the walk at the tie is right on {percent(tie)} of the test problems all the same."
         ),
         ("cycles/proved", "cycles/discount", "figure3/blocksworld-discount"),
     )
@@ -87,7 +87,7 @@ def outcome_reward(p: Prediction) -> Advice:
     at = p.line("outcome reward").values
     return Advice(
         "If outcomes are all that is paid, end an episode at its first illegal step: values then plan "
-        f"({shown(at['ended'])} of the test problems at the tie), else they lose the graph ({shown(at['goes on'])}).",
+        f"({percent(at['ended'])} of the test problems at the tie), else they lose the graph ({percent(at['goes on'])}).",
         ("5.1/proved", "ended/proved", "ended/plans"),
     )
 
@@ -114,7 +114,7 @@ def diversity(p: Prediction) -> Advice | None:
         else "the optimizer's steps do not shrink as a row settles, so that it goes faster than plain steps of that size"
     )
     return Advice(
-        f"A share {shown(choice)} of the rows can lose diversity, and policy gradient takes it by noise for ever: {how}. "
+        f"{percent(choice)} of the rows can lose diversity, and policy gradient takes it by noise for ever: {how}. "
         "Larger batches slow it, a baseline that is the return at perfection stops it, a small KL penalty holds it"
         + ("." if kl["weight"] else "; there is none here."),
         ("4.3/proved", "4.3/orders", "4.3/baseline", "4.4/frontier"),
@@ -131,16 +131,23 @@ def held_out(p: Prediction) -> Advice | None:
             "Held-out problems need rows that the behaviour tries: expect them to be planned.",
             ("composition/sighted", "5.3/constants"),
         )
+    if p.settings["q.stop_at_error"] and p.settings["q.epsilon"] > 0:
+        return Advice(
+            f"Episodes that end at an error never try all that {percent(1 - at['a table'])} of the held-out problems need: "
+            f"even if an additive model has {percent(at['additive, every step'])} of them determined, transformers planned "
+            "next to none so. Let episodes go on.",
+            ("composition/stopped", "composition/stopped-runs", "5.3/constants"),
+        )
     if at["additive, every step"] > 1 - MANY:
         return Advice(
-            f"A table tries what only {shown(at['a table'])} of the held-out problems need; a model that shares between "
+            f"A table tries what only {percent(at['a table'])} of the held-out problems need; a model that shares between "
             "targets and nodes has all of it determined, if it is tried often enough.",
             ("composition/sighted", "composition/phase"),
         )
     return Advice(
-        f"What the behaviour tries determines only {shown(at['additive, every step'])} of the held-out problems even in an "
+        f"What the behaviour tries determines only {percent(at['additive, every step'])} of the held-out problems even in an "
         "additive model: explore uniformly, and let episodes go on after an error.",
-        ("composition/blind", "composition/stopped", "composition/unexplored"),
+        ("composition/blind", "composition/unexplored", "composition/sighted"),
     )
 
 
@@ -152,7 +159,7 @@ def blank(p: Prediction) -> Advice | None:
     if share is None or share < RARE:
         return None
     return Advice(
-        f"A share {shown(share)} of the test problems begins where no path went: a table is blank there, and whatever a "
+        f"{percent(share)} of the test problems begin where no path went: a table is blank there, and whatever a "
         "trained transformer gets right is its own generalisation, which the theorems do not promise.",
         ("3.1/proved", "3.1/unseen-rows"),
     )
@@ -165,7 +172,7 @@ def noisy_judge(p: Prediction) -> Advice | None:
         return None
     return Advice(
         f"The judge's false alarms act as a price of steps: plans reach {shown(at['horizon'])} steps, which leaves "
-        f"{shown(1 - at['problems within'])} of the problems to an illegal jump.",
+        f"{percent(1 - at['problems within'])} of the problems to an illegal jump.",
         ("judge/horizon", "judge/far"),
     )
 
