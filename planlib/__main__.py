@@ -1,4 +1,4 @@
-"""Command line of planlib: verify a theorem, list the claims, train one model."""
+"""Command line of planlib: verify a theorem, list the claims, predict, train one model."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ EXAMPLES = f"""examples:
   python -m planlib verify 4.1                 recompute every check of Theorem 4.1
   python -m planlib verify 3.1 --rung exhaustive --json
   python -m planlib verify figure2             the claims on a figure of the paper
+  python -m planlib predict my.graphml         what the theorems say of it, before training
+  python -m planlib predict blocksworld:4 --q.discount 0.9 --html page.html
   python -m planlib train sft --graph er:n=100,p=0.15,acyclic,seed=0 --seed 0
   python -m planlib train pg --graph blocksworld:4 --seed 1 --steps 200
   python -m planlib train pg --kl-weight 0.1 --seed 2
@@ -67,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="list all claims", **shape)
     listing.add_argument("--json", action="store_true", help="one JSON object a line")
 
+    foretell = commands.add_parser(
+        "predict", help="what the theorems say of a graph, before training", **shape
+    )
+    foretell.add_argument("graph", help=f"one of {GRAMMAR}")
+    foretell.add_argument(
+        "settings",
+        nargs=argparse.REMAINDER,
+        help="--paths, --json, --html and settings: 'predict GRAPH --help' prints them all",
+    )
+
     train = commands.add_parser("train", help="train one model and print where it lies", **shape)
     train.add_argument("method", choices=METHODS)
     train.add_argument(
@@ -102,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = {
         "verify": _verify,
         "list": _list,
+        "predict": _predict,
         "train": _train,
         "study": _study,
         "recheck": _recheck,
@@ -172,6 +185,27 @@ def _list(options: argparse.Namespace) -> int:
                 if options.json
                 else f"{check.claim:24} {check.rung:13} {text}"
             )
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from planlib import settings
+
+    # Of the package of claims, as all that rests on them.
+    report, predict, page = (
+        importlib.import_module(f"theorems.{name}")
+        for name in ("predict_report", "predict", "predict_page")
+    )
+    given, output = settings.read_beside(
+        "predict GRAPH", "What the theorems say of a graph, before training.",
+        predict.Settings(), report.Output(), options.settings,
+    )  # fmt: skip
+    found = predict.predict(
+        options.graph, output.paths, output.test_pairs, given, progress=sys.stderr.isatty()
+    )
+    if output.html:
+        page.write(found, output.html)
+    print(found.to_json() if output.json else page.text(found))
     return 0
 
 

@@ -62,9 +62,35 @@ def read(method: str, arguments: list[str]) -> tuple[studies.RunConfig, Path | N
         name for name, stages in ONLY_WITH.items() if short not in stages
     }
     members = [*_members(_Place()), *_members(given, left_out, short)]
-    options = make_dataclass("Settings", members, frozen=True)
-    parsed = _parse(options, method, arguments)
+    said = f"Train one model and print where it lies: {method}."
+    parsed = _parse(members, f"train {method}", said, arguments)
     return _config(given, parsed), parsed.out
+
+
+def read_beside(command: str, said: str, given: object, beside: object, arguments: list[str]):
+    """Read the options of a command: two configurations, of which the second is no setting of a run.
+
+    Options of a stage have its name in front: ``--pg.steps``.
+
+    Parameters
+    ----------
+    command, said
+        What is called, and what it does, for ``--help``.
+    given, beside
+        Dataclasses whose fields are the options, and whose values the defaults.
+
+    Returns
+    -------
+    tuple
+        Both, with what the arguments say.
+
+    Raises
+    ------
+    InputError
+        If an option is unknown, or its value none that the field takes.
+    """
+    parsed = _parse([*_members(beside), *_members(given)], command, said, arguments)
+    return _config(given, parsed), _config(beside, parsed)
 
 
 def documented(config: type) -> dict[str, str]:
@@ -127,24 +153,23 @@ def _config(given, parsed):
     return type(given)(**values)
 
 
-def _parse(options: type, method: str, arguments: list[str]):
+def _parse(members: list[tuple], command: str, description: str, arguments: list[str]):
     """Parse with tyro; what it would draw in a box becomes an :class:`InputError`."""
-    said = io.StringIO()
+    said, (name, *words) = io.StringIO(), command.split()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
-                options,
+                make_dataclass("Settings", members, frozen=True),
                 config=(tyro.conf.FlagCreatePairsOff,),
-                prog=f"python -m planlib train {method}",
-                description=f"Train one model and print where it lies: {method}.",
+                prog=f"python -m planlib {command}",
+                description=description,
                 args=arguments,
             )
     except SystemExit as ended:
         if not ended.code:
             raise
-        raise InputError(
-            "train", f"options of {method} (see --help)", _line(said.getvalue())
-        ) from None
+        wanted = f"options of {words[0] if words else name} (see --help)"
+        raise InputError(name, wanted, _line(said.getvalue())) from None
 
 
 def _line(box: str) -> str:
