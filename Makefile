@@ -1,7 +1,7 @@
 # Two commands do everything; each sets up .venv first and skips what is done.
 #   make book        execute the notebooks, build the book strictly, print where it lies
 #   make test        units, properties, and nbval over every notebook
-.PHONY: book test notebooks proofs check-proofs lab bench setup check-book clean
+.PHONY: book test notebooks proofs check-proofs lab bench setup check-book check-browser clean
 PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
@@ -19,7 +19,7 @@ book: setup
 
 test: setup
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest $(WORKERS) tests
+	$(RUN) -m pytest $(WORKERS) --ignore tests/test_browser.py tests
 	$(RUN) -m pytest $(WORKERS) --dist loadfile --nbval -p no:cacheprovider notebooks
 
 # Recompute the records, execute every notebook and rewrite its committed outputs.
@@ -30,6 +30,10 @@ notebooks: setup
 # Build from the committed outputs, without executing them again.
 check-book: setup
 	@$(RUN) tools/book.py
+
+# Look at the built pages in a browser; without a Chromium or Playwright, say so.
+check-browser: setup
+	@$(RUN) -m pytest -q tests/test_browser.py
 
 # Have Coq check every proof and rewrite the record; it says how to get Coq where there is none.
 proofs: setup
