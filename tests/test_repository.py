@@ -39,7 +39,7 @@ ALLOWED = {
     "studies": {"graph", "task", "models", "paths", "train"},
     "settings": {"graph", "studies"},
     "store": {"graph", "train"},
-    "curves": {"graph", "task", "paths", "rollout", "metrics", "studies"},
+    "curves": {"graph", "task", "paths", "models", "rollout", "metrics", "studies"},
     "study": {"graph", "task", "models", "train", "studies", "store", "curves", "evidence"},
 }
 

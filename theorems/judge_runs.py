@@ -88,22 +88,16 @@ class Foretold:
     """The rates that a prediction is made from, and how near the mean has to be."""
 
     rates: Callable
-    margin: float = 0.2
+    margin: float
 
 
-@claim(
-    "far",
-    "transformer",
-    Foretold(by_both),
-    {
-        "false alarms do nothing": Foretold(no_false_alarms),
-        "missed errors do nothing": Foretold(all_errors_seen),
-    },
-    seeds=(SEED,),
-    fixed="before any run",
+RIVALS = (
+    ("false alarms do nothing", no_false_alarms),
+    ("missed errors do nothing", all_errors_seen),
 )
+
+
 def _far(stated: Foretold, size: str) -> Finding:
-    """Where it matters which rates foretell it, accuracy at a distance is within 0.2 of what both do, in the mean."""
     apart = []
     for config in RUNS.values():
         rates = config.q.false_alarm, config.q.detection
@@ -120,4 +114,24 @@ def _far(stated: Foretold, size: str) -> Finding:
     )
 
 
-CHECKS = (_far,)
+def _within(name: str, title: str, margin: float, **how: str):
+    wrong = {words: Foretold(rates, margin) for words, rates in RIVALS}
+    how |= {"seeds": (SEED,), "title": title}
+    return claim(name, "transformer", Foretold(by_both, margin), wrong, **how)(_far)
+
+
+CHECKS = (
+    _within(
+        "far",
+        "Where it matters which rates foretell it, accuracy at a distance is within 0.2 of what both do, in the mean.",
+        0.2,
+        fixed="before any run",
+        successor="far-seen",
+    ),
+    _within(
+        "far-seen",
+        "On this seed it is within 0.3.",
+        0.3,
+        fixed="after all seeds",
+    ),
+)
