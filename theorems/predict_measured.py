@@ -198,6 +198,17 @@ def cycles_off(adjacency: sparse.csr_array, target: int) -> np.ndarray:
     return found
 
 
+def leading_to(adjacency: sparse.csr_array, nodes: np.ndarray, target: int) -> np.ndarray:
+    """Nodes that lead to some of ``nodes`` by legal steps off the target, these among them: ``(n,)`` bool."""
+    now = nodes
+    while True:
+        new = now | (adjacency @ now.astype(float) > 0)
+        new[target] = False
+        if (new == now).all():
+            return now
+        now = new
+
+
 @dataclass
 class Measured:
     """Two tables, columns by name: one entry a problem, and one a row with its problem.
@@ -370,10 +381,16 @@ def measure(source: Source, settings, read_out: float, progress: bool = False) -
     bar = tqdm(source, total=len(source.targets), desc="targets", disable=not progress)
     for draw, toward in enumerate(bar):
         part, pairs = _measured(source, toward, settings, steps, read_out, made)
+        cycle = cycles_off(source.adjacency, toward.target)
+        circles = leading_to(source.adjacency, cycle, toward.target)
+        part |= {
+            "circles": circles[toward.sources],
+            "cycle": np.full(len(part["role"]), cycle.any()),
+        }
         parts.append(part)
         two.append(pairs)
         draws.append(np.full(len(part["role"]), draw))
-        targets.append(_of_target(source, toward))
+        targets.append(_of_target(toward, cycle))
     made.columns = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
     made.two = {name: np.concatenate([p[name] for p in two]) for name in two[0]} if two[0] else {}
     made.targets = {name: np.array([t[name] for t in targets]) for name in targets[0]}
@@ -381,9 +398,8 @@ def measure(source: Source, settings, read_out: float, progress: bool = False) -
     return made
 
 
-def _of_target(source: Source, toward: Toward) -> dict[str, float]:
+def _of_target(toward: Toward, cycle: np.ndarray) -> dict[str, float]:
     """Of one target: whether a cycle avoids it, and the highest constant start that is safe."""
-    cycle = cycles_off(source.adjacency, toward.target)
     highest = np.inf if not cycle.any() else float(toward.alive[cycle].all())
     return {"cycle": cycle.any(), "start": highest, "target": toward.target}
 
