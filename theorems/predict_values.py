@@ -25,7 +25,7 @@ def unique(case: Case) -> Line:
     sentence = (
         "No cycle avoids a target: A + R - 1 is the only fixed point, and every start finds it."
         if none
-        else "{with_a_cycle_pct} of the targets have a legal cycle off it: there the values have no unique fixed "
+        else "{with_a_cycle_pct} of the targets have a legal cycle off them: there the values have no unique fixed "
         "point, and high ones stay high."
     )
     return make_line(
