@@ -155,7 +155,7 @@ def _config(given, parsed):
 
 def _parse(members: list[tuple], command: str, description: str, arguments: list[str]):
     """Parse with tyro; what it would draw in a box becomes an :class:`InputError`."""
-    said, (name, *words) = io.StringIO(), command.split()
+    said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
             return tyro.cli(
@@ -168,7 +168,7 @@ def _parse(members: list[tuple], command: str, description: str, arguments: list
     except SystemExit as ended:
         if not ended.code:
             raise
-        wanted = f"options of {words[0] if words else name} (see --help)"
+        name, wanted = command.split()[0], f"options of {command} (see --help)"
         raise InputError(name, wanted, _line(said.getvalue())) from None
 
 

@@ -19,7 +19,7 @@ from planlib.graph import InputError, PlanningGraph, erdos_renyi, parse_graph, s
 from planlib.paths import read_training
 from planlib.studies import Q
 from theorems import coverage, predict_lines, predict_measured, predict_page
-from theorems.basins import in_basin
+from theorems.basins import constant_on_cycles, in_basin
 from theorems.gaps import gap_of, update_gaps
 from theorems.judge_reach import judged_table
 from theorems.predict import Settings, _task, predict
@@ -151,12 +151,22 @@ def test_safe_constant_starts_are_those_of_the_basin(seed):
     for target in range(graph.n):
         if graph.reachability[target].sum() == 1:
             continue
-        highest = predict_measured._of_target(source, source.toward(target))["start"]
+        on = predict_measured.cycles_off(source.adjacency, target)
+        highest = predict_measured._of_target(source.toward(target), on)["start"]
         for start in (0, 0.5, 1, 1.5, 9):
             wanted = in_basin(rows_of(graph), [start] * graph.n, target)
             assert wanted == (start <= highest)
-        on = predict_measured.cycles_off(source.adjacency, target)
         assert on.tolist() == exact.on_cycle(rows_of(graph), target)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_high_start_is_lost_where_its_values_exceed_1(seed):
+    graph = erdos_renyi(6, 0.3, acyclic=False, seed=seed)
+    _, m, *_ = measured(graph)
+    for height, column in ((Fraction(3, 2), "circles"), (Fraction(3), "cycle")):
+        values = [constant_on_cycles(rows_of(graph), i, height) for i in range(graph.n)]
+        wanted = [values[i][j] > 1 for i, j in zip(m["target"], m["source"], strict=True)]
+        assert m[column].tolist() == wanted
 
 
 def test_distinct_paths_of_a_row_are_counted():
@@ -360,8 +370,8 @@ def test_the_page_asks_for_nothing_and_escapes_names():
 def test_many_problems_are_sampled_with_intervals(monkeypatch):
     graph = erdos_renyi(30, 0.15, acyclic=True, seed=2)
     whole = predict(graph, settings=SMALL)
-    for module in (predict_measured, theorems.predict):
-        monkeypatch.setattr(module, "MOST", 50)
+    monkeypatch.setattr(predict_measured, "MOST", 50)
+    monkeypatch.setattr(predict_measured, "PROBLEMS_DRAWN", 1)
     p = predict(graph, settings=SMALL)
     assert not p.about["whole"] and any("drawn" in note for note in p.notes)
     for name, figure in (("distance", "mean"), ("rows with a choice", "with a choice")):

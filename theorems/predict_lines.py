@@ -499,7 +499,7 @@ def mixed_groups(case: Case) -> Line:
         "test problems asked": case.mean("mixed", m.has(TEST)),
     }
     sentence = (
-        "Of groups of {group} {prompts_pct} have right and wrong answers in them (test problems, were they asked: {test_problems_asked_pct}); "
+        "{prompts_pct} of the groups of {group} have right and wrong answers in them (test problems, were they asked: {test_problems_asked_pct}); "
         "the others have advantage 0."
     )
     return make_line(

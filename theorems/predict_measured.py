@@ -2,8 +2,8 @@
 
 Everything that the theorems speak of belongs to one target: its rows, their counts, its walks.  So
 one pass over targets measures two tables, a line a problem and a line a row, from which all
-predictions are read.  With more problems than :data:`MOST` a few targets are drawn, with chances
-in proportion to their problems, so that the mean of a target's mean is that over all problems.
+predictions are read.  Of a large graph (:func:`is_small`) some targets are drawn, with chances in
+proportion to their problems, so that the mean of a target's mean is that over all problems.
 
 =========================  =========================================  ==================
 symbol                     here                                       shape
@@ -33,13 +33,20 @@ from planlib.graph import PlanningGraph
 from planlib.task import PROMPT, Split, random_paths
 from theorems.judge_reach import values_at
 
-MOST = 150_000  # problems up to which every target is measured
-DRAWN = 40  # targets that are drawn beyond it
+MOST, MOST_NODES = 150_000, 2_000  # problems and nodes up to which every target is measured
+FEWEST_DRAWN, MOST_DRAWN = 40, 400  # targets that are drawn beyond them
+PROBLEMS_DRAWN = 50_000  # about as many problems, between these
 SAMPLES, A_ROLE = 100, 1  # walks whose distinct paths are counted; problems of a role and target
 ROLES = ("edge", "path", "asked", "test", "none")
 EDGE, PATH, ASKED, TEST, NONE = range(5)
 ROUNDING = 1e-12  # of sums of chances
 DISCOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98)
+
+
+def is_small(graph: PlanningGraph) -> bool:
+    """Whether every target is measured; else some are drawn."""
+    problems = int(graph.reachability[graph.targets].sum()) - len(graph.targets)
+    return problems <= MOST and graph.n <= MOST_NODES
 
 
 @dataclass(frozen=True)
@@ -198,6 +205,17 @@ def cycles_off(adjacency: sparse.csr_array, target: int) -> np.ndarray:
     return found
 
 
+def leading_to(adjacency: sparse.csr_array, nodes: np.ndarray, target: int) -> np.ndarray:
+    """Nodes that lead to some of ``nodes`` by legal steps off the target, these among them: ``(n,)`` bool."""
+    now = nodes
+    while True:
+        new = now | (adjacency @ now.astype(float) > 0)
+        new[target] = False
+        if (new == now).all():
+            return now
+        now = new
+
+
 @dataclass
 class Measured:
     """Two tables, columns by name: one entry a problem, and one a row with its problem.
@@ -251,12 +269,14 @@ class Source:
         self.reach = graph.reachability
         asked = self.reach[graph.targets].sum(1) - 1
         self.total = int(asked.sum())
-        self.whole = self.total <= MOST
+        self.whole = is_small(graph)
         rng = np.random.default_rng(settings.seed)
         if self.whole:
             self.targets = graph.targets[asked > 0]
         else:
-            self.targets = rng.choice(graph.targets, DRAWN, p=asked / asked.sum())
+            typical = (asked.astype(float) ** 2).sum() / asked.sum()  # of a target so drawn
+            number = int(np.clip(PROBLEMS_DRAWN / typical, FEWEST_DRAWN, MOST_DRAWN))
+            self.targets = rng.choice(graph.targets, number, p=asked / asked.sum())
         self.counts = None if data is None else _by_target(data, graph.n)
         self.sequences = 0 if data is None else len(data)
         if split is not None:
@@ -370,10 +390,16 @@ def measure(source: Source, settings, read_out: float, progress: bool = False) -
     bar = tqdm(source, total=len(source.targets), desc="targets", disable=not progress)
     for draw, toward in enumerate(bar):
         part, pairs = _measured(source, toward, settings, steps, read_out, made)
+        cycle = cycles_off(source.adjacency, toward.target)
+        circles = leading_to(source.adjacency, cycle, toward.target)
+        part |= {
+            "circles": circles[toward.sources],
+            "cycle": np.full(len(part["role"]), cycle.any()),
+        }
         parts.append(part)
         two.append(pairs)
         draws.append(np.full(len(part["role"]), draw))
-        targets.append(_of_target(source, toward))
+        targets.append(_of_target(toward, cycle))
     made.columns = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
     made.two = {name: np.concatenate([p[name] for p in two]) for name in two[0]} if two[0] else {}
     made.targets = {name: np.array([t[name] for t in targets]) for name in targets[0]}
@@ -381,9 +407,8 @@ def measure(source: Source, settings, read_out: float, progress: bool = False) -
     return made
 
 
-def _of_target(source: Source, toward: Toward) -> dict[str, float]:
+def _of_target(toward: Toward, cycle: np.ndarray) -> dict[str, float]:
     """Of one target: whether a cycle avoids it, and the highest constant start that is safe."""
-    cycle = cycles_off(source.adjacency, toward.target)
     highest = np.inf if not cycle.any() else float(toward.alive[cycle].all())
     return {"cycle": cycle.any(), "start": highest, "target": toward.target}
 

@@ -25,7 +25,7 @@ def unique(case: Case) -> Line:
     sentence = (
         "No cycle avoids a target: A + R - 1 is the only fixed point, and every start finds it."
         if none
-        else "{with_a_cycle_pct} of the targets have a legal cycle off it: there the values have no unique fixed "
+        else "{with_a_cycle_pct} of the targets have a legal cycle off them: there the values have no unique fixed "
         "point, and high ones stay high."
     )
     return make_line(
@@ -65,6 +65,29 @@ def starts(case: Case) -> Line | None:
         case, "starts that find the plan", figures, "share of targets", sentence, "cycles/basin",
         if_so("the start lies below", None, f"SFT logits times {q.initial_scale:g}: depends on the model"),
         if_so("no discount", q.discount == 1, "with one any start will do"),
+    )  # fmt: skip
+
+
+def high_start(case: Case) -> Line | None:
+    """What a constant start above 1 costs: it stays on the cycles, and greedy walks arrive only where V is at most 1.
+
+    Part (a) of the proposition with that constant on every cycle: nodes that lead to one have it too, the
+    others one less or what they are worth; so up to 2 the first alone are lost, beyond it all.
+    """
+    m = case.measured
+    if not m.targets["cycle"].any():
+        return None
+    figures = {"lost from 1 to 2": case.mean("circles"), "lost above 2": case.mean("cycle")}
+    sentence = (
+        "From a constant start between 1 and 2 greedy walks never arrive on {lost_from_1_to_2_pct} of the problems, those that "
+        "lead to a cycle off their target; from one above 2 on {lost_above_2_pct}."
+    )
+    q = case.settings.q
+    return make_line(
+        case, "what a high start costs", figures, "share of problems", sentence, "cycles/greedy",
+        if_so("no discount", q.discount == 1, "with one it comes down"),
+        if_so("all values start alike", None, "depends on the model's start"),
+        TABLE,
     )  # fmt: skip
 
 
@@ -182,6 +205,6 @@ def judge(case: Case) -> Line:
 
 
 LINES: dict[str, tuple[Callable, ...]] = {
-    "q": (unique, starts, tie_walk, discounts, outcome),
+    "q": (unique, starts, high_start, tie_walk, discounts, outcome),
     "judge": (judge,),
 }

@@ -61,7 +61,7 @@ def which_method(p: Prediction) -> Advice:
         "With a verifier of steps learn values by Q-learning, "
         + (
             f"with a discount near {line['best']:g}: undiscounted the walk wanders, right on {percent(tie)} of the test "
-            f"problems against {percent(line['its accuracy'])}. The price are the longer paths."
+            f"problems against {percent(line['its accuracy'])}. The price is the longer paths."
             if better
             else f"from low values; the walk at the tie is right on {percent(tie)} of the test problems all the same."
         ),
