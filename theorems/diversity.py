@@ -81,6 +81,14 @@ CHECKS = (
         "It costs accuracy: the plain method ends above it by more than 0.01.",
         more(PLAIN, TOKEN, "test_accuracy", least=0.01),
         {"even targets cost it as well": more(PLAIN, EVEN, "test_accuracy", least=0.01)},
+        successor="token-price-seen",
+    ),
+    _claim(
+        "token-price-seen",
+        "On these seeds it costs less than 0.02.",
+        more(PLAIN, TOKEN, "test_accuracy", most=0.02),
+        {"an entropy bonus as well": more(PLAIN, ENTROPY, "test_accuracy", most=0.02)},
+        fixed="after all seeds",
     ),
     _claim(
         "over",
@@ -111,6 +119,14 @@ CHECKS = (
         "And accuracy ends below the base's.",
         gained(ENTROPY, "test_accuracy", most=0.0),
         {"with a KL penalty a token as well": gained(TOKEN, "test_accuracy", most=0.0)},
+        successor="entropy-price-seen",
+    ),
+    _claim(
+        "entropy-price-seen",
+        "On these seeds it ends below the plain method by over 0.03.",
+        more(PLAIN, ENTROPY, "test_accuracy", least=0.03),
+        {"with a KL penalty a token as well": more(PLAIN, TOKEN, "test_accuracy", least=0.03)},
+        fixed="after all seeds",
     ),
     _claim(
         "hot",
