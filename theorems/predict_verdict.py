@@ -87,8 +87,9 @@ def outcome_reward(p: Prediction) -> Advice:
     at = p.line("outcome reward").values
     return Advice(
         "If outcomes are all that is paid, end an episode at its first illegal step: values then plan "
-        f"({percent(at['ended'])} of the test problems at the tie), else they lose the graph ({percent(at['goes on'])}).",
-        ("5.1/proved", "ended/proved", "ended/plans"),
+        f"({percent(at['ended'])} of the test problems at the tie), else they lose the graph ({percent(at['goes on'])}). "
+        "In transformers soft values did so soonest.",
+        ("5.1/proved", "ended/proved", "soft/plans"),
     )
 
 
@@ -173,7 +174,7 @@ def noisy_judge(p: Prediction) -> Advice | None:
     return Advice(
         f"The judge's false alarms act as a price of steps: plans reach {shown(at['horizon'])} steps, which leaves "
         f"{percent(1 - at['problems within'])} of the problems to an illegal jump.",
-        ("judge/horizon", "judge/far"),
+        ("judge/horizon", "judge/far-seen"),
     )
 
 
