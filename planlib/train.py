@@ -683,7 +683,8 @@ def train_q_learning(
     averaged = copy.deepcopy(model).requires_grad_(False) if config.target_decay else model
     if config.target_decay:
         run.keep("averaged", averaged)
-    n = graph.n
+    n, along = graph.n, config.residual == "trajectory"
+    noisy = config.false_alarm > 0 or config.detection < 1
     for _ in run:
         chosen = torch.randint(len(problems), (config.batch_size,), generator=generator)
         tokens = sample(
@@ -700,9 +701,10 @@ def train_q_learning(
         # No bootstrap on the target, at the end token, or on a step from the target.
         at_target = tokens[:, :-1] == target  # (B, S)
         goes_on = steps & (following != target) & (following < n) & ~at_target
-        if config.residual == "trajectory":  # what the end token earns is no part of the path
+        if along:  # what the end token earns is no part of the path
             steps = steps & ~at_target
-        wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
+        if config.stop_at_error or noisy:
+            wrong = torch.as_tensor(task.errors(judge, tokens))  # (B, S)
         if config.stop_at_error:
             last = wrong
             if config.stop_probability < 1:
@@ -712,17 +714,15 @@ def train_q_learning(
             before = last.cumsum(1) - last.long() == 0
             steps, goes_on = steps & before, goes_on & before & ~last
         r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters())) * steps
-        if config.false_alarm > 0 or config.detection < 1:
+        if noisy:
             on_the_way = steps & ~at_target
             chance = torch.where(wrong, config.detection, config.false_alarm)  # (B, S)
             called = torch.rand(wrong.shape, generator=generator) < chance
             r_t = r_t + (wrong.to(r_t) - called.to(r_t)) * on_the_way
         where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
         run.optimizer.zero_grad()
-        with torch.set_grad_enabled(config.residual == "trajectory"):
-            following_values = (model if config.residual == "trajectory" else averaged)(
-                tokens, where
-            )
+        with torch.set_grad_enabled(along):
+            following_values = (model if along else averaged)(tokens, where)  # (M, n+1)
             if base:
                 with torch.no_grad():
                     log_base = base(tokens, where).log_softmax(-1)  # (M, n+1)
@@ -736,9 +736,7 @@ def train_q_learning(
         absent = q_tm1 == -torch.inf  # explored from the target: a table has no entry there
         q_tm1, r_t = q_tm1.masked_fill(absent, 0.0), r_t.masked_fill(absent, 0.0)
         discount_t = config.discount * goes_on.to(r_t)
-        residual = (
-            losses.trajectory_residual if config.residual == "trajectory" else losses.q_learning
-        )
+        residual = losses.trajectory_residual if along else losses.q_learning
         loss = residual(q_tm1, r_t, max_q_t, discount_t).mean()
         loss.backward()
         run.update(loss=loss.item(), accuracy=float(correct.mean()))

@@ -215,15 +215,12 @@ LEGAL, ILLEGAL = 2, 3  # what the judge of the examples charges, whole numbers
 
 def _sweep(n: int, i: int, name: str, written: str, found: list, pairs: str) -> list[str]:
     """Return the lemma that a sweep of the values comes to ``found``; ``written`` has AHEAD in it."""
-    given, largest = (
-        f"(table {_coq(_values(n))})",
-        _largest(n, f"(table {_coq(_values(n))}) x.2", i),
-    )
-    ahead = f"(if x.2 == #{i} then 1 else {largest})"
-    given_costs = f"{LEGAL}%:R {ILLEGAL}%:R " if name == "judged" else ""
+    given = f"(table {_coq(_values(n))})"
+    ahead = f"(if x.2 == #{i} then 1 else {_largest(n, f'{given} x.2', i)})"
+    costs = f"{LEGAL}%:R {ILLEGAL}%:R " if name == "judged" else ""
     return [
         f"Lemma {name}_{i} : all (fun x : 'I_{n} * 'I_{n} =>",
-        f"  {name} A #{i} {given_costs}{given} x.1 x.2 == table {_coq(found)} x.1 x.2)",
+        f"  {name} A #{i} {costs}{given} x.1 x.2 == table {_coq(found)} x.1 x.2)",
         f"  [:: {pairs}].",
         "Proof.",
         f"rewrite (@eq_all _ _ (fun x => {written.replace('AHEAD', ahead)}",
