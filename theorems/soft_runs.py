@@ -1,4 +1,4 @@
-"""Soft values in transformers: success as the closed form says, paths that are kept, cycles that do no harm.
+"""Soft values in transformers: success against the closed form, paths that are kept, cycles.
 
 Margins were set on seed 0, and from what the exact claims of :mod:`theorems.soft` say; seeds 1 to 5
 decide.
