@@ -1,7 +1,8 @@
 # Two commands do everything; each sets up .venv first and skips what is done.
 #   make book        execute the notebooks, build the book strictly, print where it lies
 #   make test        units, properties, and nbval over every notebook
-.PHONY: book test notebooks proofs check-proofs lab bench setup check-book check-browser clean
+.PHONY: book test notebooks proofs check-proofs lab bench setup check-book check-browser check-stored \
+  clean
 PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
@@ -19,7 +20,7 @@ book: setup
 
 test: setup
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest $(WORKERS) --ignore tests/test_browser.py tests
+	$(RUN) -m pytest $(WORKERS) --ignore tests/test_browser.py --ignore tests/test_stored.py tests
 	$(RUN) -m pytest $(WORKERS) --dist loadfile --nbval -p no:cacheprovider notebooks
 
 # Recompute the records, execute every notebook and rewrite its committed outputs.
@@ -42,6 +43,10 @@ proofs: setup
 # Check them against the committed record; without Coq, say so.
 check-proofs: setup
 	@$(RUN) tools/proofs.py --if-there
+
+# Train and evaluate again some of what is stored: runs, models, long readings.
+check-stored: setup
+	@$(RUN) -m pytest $(WORKERS) tests/test_stored.py
 
 lab: setup
 	$(RUN) -m jupyter lab notebooks

@@ -1,6 +1,8 @@
 """Studies that are interrupted, called twice at once, and run on a cluster."""
 
+import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -44,15 +46,29 @@ def program(tmp_path, body, steps=40):
     return [sys.executable, str(path)]
 
 
-def finish(folder):
-    """Make what is missing of the study in this process, which had no hand in it so far."""
+@contextlib.contextmanager
+def declared_here(folder):
+    """The study, in this process, which had no hand in it so far: its names."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["declared.py", str(folder)])
         patch.setattr(studies, "STUDIES", dict(studies.STUDIES))
         patch.setattr(study, "STUDIES", studies.STUDIES)
         declared = {}
         exec(DECLARED.format(steps=40), declared)
-        declared["main"](where="here")
+        yield declared
+
+
+def finish(folder, **options):
+    """Make what is missing of the study in this process."""
+    with declared_here(folder) as declared:
+        declared["main"](**{"where": "here"} | options)
+
+
+def in_a_fork(target, *args):
+    """Start a function in a copy of this process, which has imported already what it needs."""
+    process = multiprocessing.get_context("fork").Process(target=target, args=args)
+    process.start()
+    return process
 
 
 def records(folder):
@@ -73,56 +89,73 @@ def uninterrupted(tmp_path_factory):
     return found
 
 
-def test_a_killed_study_goes_on_and_ends_the_same(tmp_path, uninterrupted):
-    """Killed while a second stage evaluates: its checkpoint is there, its record is not."""
-    body = """
-    import time
+def slowly(folder):
+    """Make the study; sleep when a second stage evaluates and its checkpoint is there."""
     evaluate = study.value_curve
-    def slowly(model, *rest):
+
+    def halfway(model, *rest):
         if list(folder.glob("*/checkpoint.safetensors")):
             (folder.parent / "halfway").touch()
             time.sleep(60)
         return evaluate(model, *rest)
-    study.value_curve = slowly
-    if __name__ == '__main__':
-        main(where='here')
-    """
+
+    study.value_curve = halfway
+    finish(folder)
+
+
+def test_a_killed_study_goes_on_and_ends_the_same(tmp_path, uninterrupted):
+    """Killed while a second stage evaluates: its checkpoint is there, its record is not."""
     folder = tmp_path / "runs"
-    process = subprocess.Popen([*program(tmp_path, body), str(folder)])
+    process = in_a_fork(slowly, folder)
     while not (tmp_path / "halfway").exists():
-        assert process.poll() is None
+        assert process.is_alive()
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert len(records(folder)) < 4 and list(folder.glob("*/checkpoint.safetensors"))
     finish(folder)
     assert records(folder) == uninterrupted
 
 
-def test_two_calls_at_once_share_the_runs(tmp_path, uninterrupted):
-    body = """
-    import planlib.study as s
-    make = s._make_run
+def counting(folder):
+    """Make the study and note each run that this call made."""
+    make = study._make_run
+
     def counted(config, *rest):
         with open(folder.parent / "made.txt", "a") as file:
-            file.write(config.key + "\\n")
+            file.write(config.key + "\n")
         return make(config, *rest)
-    s._make_run = counted
-    if __name__ == '__main__':
-        main(where='here')
-    """
-    run = [*program(tmp_path, body), str(tmp_path / "runs")]
-    both = [subprocess.Popen(run) for _ in range(2)]
-    assert [p.wait() for p in both] == [0, 0]
+
+    study._make_run = counted
+    finish(folder)
+
+
+def test_two_calls_at_once_share_the_runs(tmp_path, uninterrupted):
+    both = [in_a_fork(counting, tmp_path / "runs") for _ in range(2)]
+    for process in both:
+        process.join()
+    assert [p.exitcode for p in both] == [0, 0]
     made = (tmp_path / "made.txt").read_text().split()
     assert sorted(made) == sorted(uninterrupted)  # each run once, whoever made it
     assert records(tmp_path / "runs") == uninterrupted
 
 
 def test_workers_give_the_same_results(tmp_path, uninterrupted):
-    run = program(tmp_path, "if __name__ == '__main__': main(where='processes', jobs=2)")
-    subprocess.run([*run, str(tmp_path / "runs")], check=True)
+    finish(tmp_path / "runs", where="processes", jobs=2)
     assert records(tmp_path / "runs") == uninterrupted
+
+
+def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrupted):
+    folder = tmp_path / "runs"
+    finish(folder)
+    for path in folder.glob("*/record.json"):
+        if "q" in json.loads(path.read_text())["config"]:
+            path.unlink()  # the second stages are to be made again
+        else:
+            path.write_text(path.read_text().replace('"greedy_test": ', '"greedy_test": 1'))
+    with pytest.raises(store.RecordError, match="an altered one"):
+        finish(folder, where="processes", jobs=2)
 
 
 def test_a_worker_of_a_cluster_may_die(tmp_path, uninterrupted):
@@ -194,46 +227,25 @@ def test_workers_end_with_a_killed_call(tmp_path):
     assert len(list(folder.glob("*/checkpoint.safetensors"))) == 2
 
 
-def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrupted):
-    body = """
-    if __name__ == '__main__':
-        if folder.exists():
-            record = folder / base.key / "record.json"
-            record.write_text(record.read_text().replace('"greedy_test": ', '"greedy_test": 1'))
-        try:
-            main(where='processes', jobs=2)
-        except study.store.RecordError as error:
-            assert "an altered one" in str(error), error
-            sys.exit(3)
-    """
-    run = [*program(tmp_path, body), str(tmp_path / "runs")]
-    finish(tmp_path / "runs")
-    for path in (tmp_path / "runs").glob("*/record.json"):
-        if "q" in json.loads(path.read_text())["config"]:
-            path.unlink()  # the second stages are to be made again
-    assert subprocess.run(run).returncode == 3
+def on_a_full_disk(folder):
+    """Make the study where the third record has no room."""
+    save, calls = store.os.replace, []
 
-
-def test_a_full_disk_is_one_line_and_keeps_the_runs_before(tmp_path, uninterrupted):
-    body = """
-    import planlib.study as s
-    save, calls = s.store.os.replace, []
     def full(new, path):
         if str(path).endswith("record.json"):
             calls.append(path)
             if len(calls) == 3:
                 raise OSError(28, "No space left on device")
         return save(new, path)
-    s.store.os.replace = full
-    if __name__ == '__main__':
-        try:
-            main(where='here')
-        except s.StudyError as error:
-            assert "No space left" in str(error), error
-            sys.exit(3)
-    """
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(study.StudyError, match="No space"):
+        patch.setattr(store.os, "replace", full)
+        finish(folder)
+
+
+def test_a_full_disk_is_one_line_and_keeps_the_runs_before(tmp_path, uninterrupted):
     folder = tmp_path / "runs"
-    assert subprocess.run([*program(tmp_path, body), str(folder)]).returncode == 3
+    on_a_full_disk(folder)
     assert len(records(folder)) == 2
     finish(folder)
     assert records(folder) == uninterrupted

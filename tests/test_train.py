@@ -238,8 +238,8 @@ def test_q_learning_recovers_structure_from_process_reward(triangle):
     """Theorem 5.2's fixed point A + R - 1 on a small acyclic graph, and not from outcome reward."""
     for reward, recovered in (("process", True), ("outcome", False)):
         config = QLearningConfig(
-            2000,
-            128,
+            800,
+            32,
             0.4,
             optimizer="sgd",
             reward=reward,
@@ -261,7 +261,7 @@ def test_q_learning_recovers_structure_from_process_reward(triangle):
 def test_q_learning_off_policy_and_with_a_target_network(triangle):
     for behavior, decay in ((TabularModel(3), 0.0), (None, 0.9)):
         config = QLearningConfig(
-            2000, 128, 0.4, optimizer="sgd", epsilon=0.5, temperature=1.0, target_decay=decay,
+            800, 32, 0.4, optimizer="sgd", epsilon=0.5, temperature=1.0, target_decay=decay,
             max_length=8,
         )  # fmt: skip
         model = TabularModel(3)
@@ -555,7 +555,7 @@ def test_what_a_table_does_not_hold_enters_no_loss(kind, triangle):
 def test_discount_and_reward_keep_double_precision(triangle):
     chain = PlanningGraph([[0, 1, 0], [0, 0, 1], [0, 0, 0]])
     model, _ = q_run(
-        chain, [(0, 2)], steps=2000, batch_size=64, optimizer="sgd", learning_rate=0.3,
+        chain, [(0, 2)], steps=600, batch_size=32, optimizer="sgd", learning_rate=0.3,
         discount=0.9, epsilon=0.5, target_decay=0.0, temperature=1.0,
     )  # fmt: skip
     # By hand: 0.9 * 1 onwards; -1 + 0.9 * 0.9 for the step to itself.
