@@ -40,7 +40,7 @@ from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
-from theorems import formal
+from theorems import formal, generations
 from theorems.prefixes import degenerate
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
@@ -606,6 +606,8 @@ CHECKS = (
     _weights,
     _direction,
     _refit,
+    generations.conditions,
+    generations.fixation,
     _length,
     _autograd,
     _speed,
