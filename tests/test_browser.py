@@ -2,8 +2,10 @@
 
 import functools
 import http.server
+import itertools
 import json
 import os
+import random
 import re
 import shutil
 import threading
@@ -12,6 +14,8 @@ from urllib.parse import quote
 
 import pytest
 import yaml
+
+from planlib import exact
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = Path(os.environ.get("BOOK_HTML") or ROOT / "_build" / "html")
@@ -48,7 +52,7 @@ PHONE = """() => {
       found.push('no cue: ' + e.tagName + ' ' + e.className + ' ' + e.scrollWidth);
   }
   for (const i of document.querySelectorAll('article figure img'))
-    if (i.clientWidth < Math.min(600, i.naturalWidth)) found.push('small: ' + i.src);
+    if (i.offsetParent && i.clientWidth < Math.min(600, i.naturalWidth)) found.push('small: ' + i.src);
   return found;
 }"""
 # On paper (A4 without its margins): no table is cut, no contents, folded solutions.
@@ -278,3 +282,80 @@ def said_without_a_browser(tmp_path, monkeypatch):
     with pytest.raises(pytest.skip.Exception) as skipped:
         next(browser.__wrapped__())
     return str(skipped.value)
+
+
+# --- the dials' own arithmetic, without a page ---------------------------------------------------
+
+STATIC = ROOT / "book" / "_static"
+SWEEPS = 4
+# Every start of the list on every graph of three nodes, toward each target: the tables of the first
+# sweeps; whether V was found to settle; whether part (e) says so.
+EVERY_GRAPH = """(text) => { const [graphs, starts, sweeps] = JSON.parse(text); return JSON.stringify(graphs.map(graph => [0, 1, 2].map(target => starts.map(table => {
+  const {bellman, broken, ends} = dials.cycles, tables = [table];
+  for (let h = 0; h < sweeps; h++) tables.push(bellman(graph, tables[h], target));
+  const start = table.map((row, j) => j === target ? 0 : Math.max(...row));
+  let found = "lost";
+  try { found = ends(graph, start, target).found; } catch (error) { /* for ever on */ }
+  return [tables.slice(1), found, broken(graph, start, target) === null];
+}))))}"""
+GRAPHS = [
+    [list(bits[0:3]), list(bits[3:6]), list(bits[6:9])]
+    for bits in itertools.product((0, 1), repeat=9)
+]
+
+
+def scripted(browser, name, change=lambda text: text):
+    """Return an empty page with a dial's script and the shared one, as the book ships them."""
+    page = browser.new_page()
+    for script in ("dials.js", f"dial-{name}.js"):
+        text = (STATIC / script).read_text(encoding="utf-8")
+        page.add_script_tag(content=change(text) if script != "dials.js" else text)
+    return page
+
+
+def sweeps_that_differ(page, graphs=GRAPHS):
+    """Return on how many graphs, targets and starts the page's sweeps or verdicts are not Python's."""
+    rng = random.Random(17)
+    starts = [[[quarters / 4] * 3] * 3 for quarters in (-4, 0, 2, 8)]
+    starts += [[[rng.randrange(-4, 11) / 4 for _ in "012"] for _ in "012"] for _ in range(4)]
+    # As one text: the browser's own way of handing over many small lists is slow.
+    text = page.evaluate(EVERY_GRAPH, json.dumps([graphs, starts, SWEEPS]))
+    found, differ = json.loads(text), 0
+    for graph, by_target in zip(graphs, found, strict=True):
+        for target, by_start in enumerate(by_target):
+            alive, lead = exact.reaches(graph, target), exact.leads(graph, target)
+            cyclic, off = exact.on_cycle(graph, target), [j for j in range(3) if j != target]
+            for table, (tables, settles, foretold) in zip(starts, by_start, strict=True):
+                now, best = table, [max(row) for row in table]
+                wanted = []
+                for h in range(12):  # long enough for a high value to come down or to stay
+                    now = exact.bellman(graph, now, target)
+                    wanted += [now] if h < SWEEPS else []
+                ends = all(max(now[j]) == alive[j] for j in off)
+                says = all(
+                    best[e] <= alive[c] + (not lead[c][e]) for c in off if cyclic[c] for e in off
+                )
+                differ += (tables, settles, foretold) != (wanted, ends, says)
+    return differ
+
+
+def test_the_page_sweeps_as_exact_does_on_every_graph_of_three_nodes(browser):
+    page = scripted(browser, "cycles")
+    assert len(GRAPHS) == 512 and sweeps_that_differ(page) == 0
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("Math.max(...row)", "Math.min(...row)"),
+        ("adjacency[j][k] - 1 +", "adjacency[j][k] +"),
+        ("alive[c] + !lead[c][e]", "alive[c]"),
+    ],
+)
+def test_a_script_with_a_mistake_is_noticed(browser, right, wrong):
+    text = (STATIC / "dial-cycles.js").read_text(encoding="utf-8")
+    assert right in text
+    page = scripted(browser, "cycles", lambda text: text.replace(right, wrong))
+    assert sweeps_that_differ(page, GRAPHS[::8]) > 10
+    page.close()

@@ -422,3 +422,11 @@ def test_a_sentence_rests_on_claims_that_stand():
     for record in shown.records:
         assert f"{stem(record.theorem)}.html#{record.cell}" in shown._repr_html_()
         assert record.title in repr(shown) and record.figure in repr(shown)
+
+
+def test_values_for_a_dial_are_json_and_nothing_else():
+    shown = pages.values("values-x", name="a</script>b", rows=[[0, 0.5]])._repr_html_()
+    assert shown.count("<") == 2 and "[[0, 0.5]]" in shown
+    for wrong in (float("nan"), {1, 2}):
+        with pytest.raises(InputError, match="^values: expected finite numbers"):
+            pages.values("values-x", wrong=wrong)
