@@ -8,14 +8,17 @@ import os
 import random
 import re
 import shutil
+import statistics
 import threading
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 import yaml
 
 from planlib import exact
+from theorems import three_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = Path(os.environ.get("BOOK_HTML") or ROOT / "_build" / "html")
@@ -358,4 +361,161 @@ def test_a_script_with_a_mistake_is_noticed(browser, right, wrong):
     assert right in text
     page = scripted(browser, "cycles", lambda text: text.replace(right, wrong))
     assert sweeps_that_differ(page, GRAPHS[::8]) > 10
+    page.close()
+
+
+MEANS = "([setting, seeds]) => seeds.map(seed => dials.simplex.simulate({...setting, seed}).means)"
+
+
+def off_the_law(page, law, seeds=range(12)):
+    """Return the largest distance of the page's mean divergence from a law, in standard errors over seeds."""
+    setting = {"copies": 150, "updates": 320, "batch": 4, "step": 0.25}
+    runs = page.evaluate(MEANS, [setting, list(seeds)])
+    found = []
+    for t in (80, 320):
+        values = [means[t] for means in runs]
+        error = statistics.stdev(values) / len(values) ** 0.5
+        found.append(abs(statistics.mean(values) - law(t * 0.25**2 / 4)) / error)
+    return max(found)
+
+
+def test_the_copies_on_the_simplex_follow_the_law(browser):
+    page = scripted(browser, "simplex")
+    times, means = three_answers.mean_divergence(8)
+    assert off_the_law(page, lambda tau: np.interp(tau, times, means)) < 4
+    # The rival: the leading term of the first update for ever.
+    assert off_the_law(page, three_answers.initial_speed) > 8
+    kept = {"times": times.tolist(), "means": means.tolist()}
+    for tau in (0.1, 3.3):
+        shown = page.evaluate("([law, tau]) => dials.simplex.lawAt(law, tau)", [kept, tau])
+        assert shown == pytest.approx(np.interp(tau, times, means), rel=1e-9)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("step * (first", "1.5 * step * (first"), ("(u < p)", "(u < 0.4)")]
+)
+def test_copies_with_a_mistake_leave_the_law(browser, right, wrong):
+    assert right in (STATIC / "dial-simplex.js").read_text(encoding="utf-8")
+    page = scripted(browser, "simplex", lambda text: text.replace(right, wrong))
+    assert off_the_law(page, lambda tau: np.interp(tau, *three_answers.mean_divergence(8))) > 8
+    page.close()
+
+
+# --- the dials on their pages ---------------------------------------------------------------------
+
+VALUES = "id => JSON.parse(document.getElementById(id).textContent)"
+IMAGES_OFF = """({base, solutions, rows}) => solutions.map(at => {
+  const after = dials.lambda.image(base.policy, at.credit, at.lambda);
+  return Math.max(...rows.flatMap(j => after[j].map((v, k) => Math.abs(v - at.policy[j][k]))));
+})"""
+
+
+@pytest.mark.parametrize(("wrong", "is_right"), [("", True), ("/ lambda", False)])
+def test_the_stored_solutions_are_their_own_images(html, browser, serve, wrong, is_right):
+    page = browser.new_page()
+    page.goto(serve(html) + "notebooks/theorem_4_4.html", wait_until="domcontentloaded")
+    values = page.evaluate(VALUES, "values-lambda")
+    page.close()
+    # Far from the base, so that to be one's own image says something.
+    assert min(s["success"] for s in values["solutions"][-4:]) > values["base"]["success"] + 0.2
+    page = scripted(
+        browser, "lambda", lambda text: text.replace(wrong, "* lambda") if wrong else text
+    )
+    off = page.evaluate(IMAGES_OFF, values)
+    assert (max(off) < 1e-3) == is_right
+    page.close()
+
+
+DIALS = {"cycles": "theorem_cycles", "simplex": "theorem_4_3", "lambda": "theorem_4_4"}
+SERIOUS = """(part) => axe.run(part, {resultTypes: ['violations']}).then(r => r.violations
+  .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].target))"""
+
+
+def opened(browser, base, name, script="", change=None):
+    """Open a page on a phone; with one of its scripts changed, if that is asked for."""
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.set_default_timeout(4000)
+    if change:
+        text = change((STATIC / script).read_text(encoding="utf-8"))
+        kind = "text/css" if script.endswith("css") else "text/javascript"
+        answer = {"content_type": kind, "body": text}
+        page.route(f"**/{script}*", lambda route: route.fulfill(**answer))
+    page.route("**/mathjax/**", lambda route: route.abort())  # formulas are looked at elsewhere
+    page.goto(base + f"notebooks/{name}.html", wait_until="domcontentloaded", timeout=30_000)
+    return page
+
+
+def dial_faults(page, name, axe):
+    """Work a dial by mouse and by key; return what does not answer, and what axe finds grave."""
+    dial = page.locator(f"#fig-dial-{name} .dial-live")
+    if not dial.count():
+        return ["no dial"]
+    says, drawn = dial.locator("[role=status]"), dial.locator("svg[aria-label]").first
+    found = []
+
+    def moves(how, act, what):
+        before = what()
+        act()
+        if what() == before:
+            found.append(f"{name}: nothing moves by {how}")
+
+    label, text = lambda: drawn.get_attribute("aria-label"), says.text_content
+    if name == "cycles":
+        cell = dial.get_by_role("button", name="edge from 1 to 0")
+        assert text().startswith("Stuck")
+        moves("mouse", cell.click, text)
+        assert text().startswith("Right") or found
+        moves("key", lambda: cell.press("Space"), text)
+        cell.press("ArrowRight")
+        moves("arrow and key", lambda: page.keyboard.press("Enter"), label)
+    slider = dial.get_by_role("slider").first
+    moves("key on the slider", lambda: slider.press("ArrowRight"), label)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    spot = {"x": box["width"] * 0.8, "y": box["height"] / 2}
+    moves("mouse on the slider", lambda: slider.click(position=spot), label)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.evaluate(axe)
+        found += page.evaluate(SERIOUS, f"#fig-dial-{name} .dial-live")
+    wide = page.evaluate("document.scrollingElement.scrollWidth")
+    return found + ([f"wide: {wide}"] if wide > 360 else [])
+
+
+def pictured(page, name):
+    """Return whether the figure's picture is seen, and whether its dial is."""
+    figure = page.locator(f"#fig-dial-{name}")
+    return figure.locator("img").is_visible(), figure.locator(".dial-live").is_visible()
+
+
+@pytest.mark.parametrize("name", DIALS)
+def test_a_dial_moves_by_mouse_and_key_and_gives_way_on_paper(html, browser, axe, serve, name):
+    page = opened(browser, serve(html), DIALS[name])
+    assert pictured(page, name) == (False, True)
+    assert dial_faults(page, name, axe) == []
+    page.emulate_media(media="print")
+    assert pictured(page, name) == (True, False)
+    page.close()
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(serve(html) + f"notebooks/{DIALS[name]}.html", wait_until="domcontentloaded")
+    assert pictured(page, name) == (True, False)
+    page.close()
+
+
+WRONG_DIALS = {
+    "moves": ("dials.js", 'addEventListener("input"', 'addEventListener("never"', "nothing moves"),
+    "label": ("dials.js", "make(\"label\", { class: \"dial-slider\" }", 'make("div", {}', "label: "),
+    "absent": ("dial-simplex.js", "const build", "throw 0; const build", "no dial"),
+    "wide": ("dials.css", "min-width: 6rem", "min-width: 60rem; flex-shrink: 0", "wide: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG_DIALS)
+def test_a_dial_that_does_not_work_is_noticed(html, browser, axe, serve, kind):
+    script, right, wrong, sign = WRONG_DIALS[kind]
+    assert right in (STATIC / script).read_text(encoding="utf-8")
+    change = lambda text: text.replace(right, wrong)  # noqa: E731
+    page = opened(browser, serve(html), DIALS["simplex"], script, change)
+    assert any(sign in fault for fault in dial_faults(page, "simplex", axe))
     page.close()
