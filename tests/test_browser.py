@@ -432,6 +432,13 @@ SERIOUS = """(part) => axe.run(part, {resultTypes: ['violations']}).then(r => r.
   .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].target))"""
 
 
+# The same page with nothing but the dial and what it lies in: axe reads all of a page first.
+ALONE = """(part) => {
+  for (let e = document.querySelector(part); e !== document.body; e = e.parentElement)
+    for (const other of [...e.parentElement.children]) if (other !== e) other.remove();
+}"""
+
+
 def opened(browser, base, name, script="", change=None):
     """Open a page on a phone; with one of its scripts changed, if that is asked for."""
     page = browser.new_page(viewport={"width": 360, "height": 800})
@@ -475,11 +482,13 @@ def dial_faults(page, name, axe):
     box = slider.bounding_box()
     spot = {"x": box["width"] * 0.8, "y": box["height"] / 2}
     moves("mouse on the slider", lambda: slider.click(position=spot), label)
+    wide = page.evaluate("document.scrollingElement.scrollWidth")
+    part = f"#fig-dial-{name} .dial-live"
+    page.evaluate(ALONE, f"#fig-dial-{name}")
+    page.evaluate(axe)
     for theme in ("light", "dark"):
         page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.evaluate(axe)
-        found += page.evaluate(SERIOUS, f"#fig-dial-{name} .dial-live")
-    wide = page.evaluate("document.scrollingElement.scrollWidth")
+        found += page.evaluate(SERIOUS, part)
     return found + ([f"wide: {wide}"] if wide > 360 else [])
 
 
@@ -518,4 +527,116 @@ def test_a_dial_that_does_not_work_is_noticed(html, browser, axe, serve, kind):
     change = lambda text: text.replace(right, wrong)  # noqa: E731
     page = opened(browser, serve(html), DIALS["simplex"], script, change)
     assert any(sign in fault for fault in dial_faults(page, "simplex", axe))
+    page.close()
+
+
+# --- what links show before they are followed -----------------------------------------------------
+
+# The page, a link of it, and what it shows: a part of the file that it leads to.
+HOVERED = {
+    "statement": ("theorem_cycles", "theorem_5_2.html", "theorem_5_2"),
+    "claim": ("verification_matrix", "theorem_4_3.html#check-4-3-fan", "theorem_4_3"),
+    "word": ("theorem_4_3", "../book/glossary.html#term-policy", "../book/glossary"),
+    "figure": ("theorem_cycles", "figure_3.html", "figure_3"),
+}
+TIP = """() => { const tip = document.querySelector('[role=tooltip]'); return tip && {
+  text: tip.innerText, math: tip.querySelectorAll('.math').length,
+  set: tip.querySelectorAll('mjx-container').length, image: tip.querySelector('img')?.naturalWidth,
+  left: tip.getBoundingClientRect().left, right: tip.getBoundingClientRect().right,
+  named: document.querySelectorAll(`article a[aria-describedby="${tip.id}"]`).length};}"""
+
+
+def hover_faults(page, href, part):
+    """Point at a link, and come to it by key; return what is amiss in what it shows."""
+    link, found = page.locator(f'article a[href="{href}"]:not(.headerlink)').first, []
+
+    def gone(how):
+        try:
+            page.wait_for_selector("[role=tooltip]", state="detached", timeout=1500)
+        except Exception:
+            found.append(f"stays: {how}")
+
+    def leave():
+        page.mouse.move(1, 1)
+        link.evaluate("a => a.blur()")
+
+    for how, act in (("pointer", link.hover), ("key", link.focus)):
+        leave()
+        gone("pointer away")
+        page.keyboard.press("Shift")  # whoever uses keys sees where the focus is
+        link.scroll_into_view_if_needed()
+        act()
+        try:
+            page.wait_for_selector("[role=tooltip]", timeout=3000)
+            page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
+            page.wait_for_timeout(300)
+            tip = page.evaluate(TIP)
+        except Exception:
+            found.append(f"nothing shown by {how}")
+            continue
+        words = " ".join(tip["text"].split())[:40]
+        if words.split(" ", 1)[0] not in part:
+            found.append(f"not of that page: {words}")
+        if tip["math"] != tip["set"] or tip["image"] == 0:
+            found.append("a formula or a picture is missing")
+        if tip["named"] != 1:
+            found.append("the link does not name what describes it")
+        if tip["left"] < 0 or tip["right"] > page.viewport_size["width"]:
+            found.append("wider than the page")
+        page.keyboard.press("Escape")
+        gone("Escape")
+        if link.get_attribute("aria-describedby"):
+            found.append("names what is gone")
+    return found
+
+
+def hovering(html, browser, serve, kind, width, script="", change=None):
+    """Return the faults of one link, and the page."""
+    name, href, target = HOVERED[kind]
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    if change:
+        text = change((html / "_static" / script).read_text(encoding="utf-8"))
+        kind = "text/css" if script.endswith("css") else "text/javascript"
+        answer = {"content_type": kind, "body": text}
+        page.route(f"**/{script}*", lambda route: route.fulfill(**answer))
+    page.goto(serve(html) + f"notebooks/{name}.html")
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    part = (html / "notebooks" / f"{target}.html").resolve().read_text(encoding="utf-8")
+    return hover_faults(page, href, part), page
+
+
+@pytest.mark.parametrize("kind", HOVERED)
+def test_a_link_shows_where_it_leads(html, browser, axe, serve, kind):
+    faults, page = hovering(html, browser, serve, kind, 360 if kind == "claim" else 1280)
+    assert faults == []
+    page.locator(f'article a[href="{HOVERED[kind][1]}"]:not(.headerlink)').first.hover()
+    page.wait_for_selector("[role=tooltip]")
+    page.evaluate("""() => { const tip = document.querySelector('[role=tooltip]'),
+      main = document.createElement('main'); main.append(tip); document.body.replaceChildren(main); }""")
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert page.evaluate(SERIOUS, "[role=tooltip]") == []
+    page.close()
+
+
+WRONG_TIPS = {
+    "tips.js": ("window.tips =", "window.none =", "nothing shown by key"),
+    "hover.js": ('"Escape"', '"Never"', "stays: Escape"),
+    "hover.css": (
+        "min(34rem, calc(100vw - 1rem))",
+        "none; min-width: 50rem",
+        "wider than the page",
+    ),
+}
+
+
+@pytest.mark.parametrize("script", WRONG_TIPS)
+def test_a_link_that_does_not_show_it_is_noticed(html, browser, serve, script):
+    right, wrong, sign = WRONG_TIPS[script]
+    assert right in (html / "_static" / script).read_text(encoding="utf-8")
+    faults, page = hovering(
+        html, browser, serve, "claim", 360, script, lambda text: text.replace(right, wrong)
+    )
+    assert sign in faults
     page.close()
