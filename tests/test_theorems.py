@@ -1,5 +1,6 @@
 """Each check of each theorem at its smallest size, with its controls; then the stored records."""
 
+import math
 from fractions import Fraction
 
 import networkx as nx
@@ -13,7 +14,17 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import InputError, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from theorems import flows, pages, rates, remedies, stem, sweeps, walks, wandering
+from theorems import (
+    flows,
+    pages,
+    rates,
+    remedies,
+    stem,
+    sweeps,
+    three_answers,
+    walks,
+    wandering,
+)
 from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
@@ -430,3 +441,24 @@ def test_values_for_a_dial_are_json_and_nothing_else():
     for wrong in (float("nan"), {1, 2}):
         with pytest.raises(InputError, match="values: expected finite numbers"):
             pages.values("values-x", wrong=wrong)
+
+
+def test_the_law_of_three_answers_is_one_curve_for_steps_and_batches():
+    law = three_answers.mean_divergence(16)
+    assert (np.diff(law[0]) > 0).all() and (np.diff(law[1]) > 0).all()
+    assert np.interp(0.1, *law) == pytest.approx(
+        0.1 / 9, rel=0.01
+    )  # the leading term, S2 - 2 S3 + S2^2
+    finer = three_answers.mean_divergence(16, 169)
+    assert np.interp(law[0], *finer) == pytest.approx(law[1], rel=2e-3)
+    for eta, batch in ((0.25, 1), (0.5, 4)):
+        updates = round(6 * batch / eta**2)
+        rng = np.random.default_rng(updates)
+        f = three_answers.sampled(rng, eta, batch, updates, np.zeros((2000, 3)))
+        found = three_answers.divergences(f)
+        error = found.std() / len(found) ** 0.5
+        assert abs(found.mean() - np.interp(6, *law)) < 4 * error
+        assert abs(found.mean() - three_answers.initial_speed(6)) > 8 * error
+    for wrong in ({"most": 0}, {"most": math.inf}, {"most": 1, "points": 4}):
+        with pytest.raises(InputError, match=list(wrong)[-1]):
+            three_answers.mean_divergence(**wrong)

@@ -160,7 +160,7 @@ class Values:
         )
 
 
-def values(name: str, **values) -> Values:
+def values(name: str, /, **values) -> Values:
     """Write values into the page, for the dial that names them.
 
     Parameters
