@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from planlib import exact
+from planlib import evidence, exact
 from theorems import three_answers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -639,4 +639,51 @@ def test_a_link_that_does_not_show_it_is_noticed(html, browser, serve, script):
         html, browser, serve, "claim", 360, script, lambda text: text.replace(right, wrong)
     )
     assert sign in faults
+    page.close()
+
+
+# --- the map of claims ----------------------------------------------------------------------------
+
+SHOWN = (
+    "[...document.querySelectorAll('.claim-map [data-rung]')].filter(e => e.offsetParent).length"
+)
+
+
+def map_faults(page):
+    """Narrow the map by rung and verdict, with the keyboard too; return what does not fit the records."""
+    records, found = evidence.load(), []
+
+    def expect(wanted, how):
+        seen, says = page.evaluate(SHOWN), page.locator(".map-says").text_content()
+        if seen != wanted or says != f"{wanted} of {len(records)} claims":
+            found.append(f"{how}: {seen} seen, {wanted} there, {says}")
+
+    expect(len(records), "all")
+    rung, verdict = page.get_by_label("rung"), page.get_by_label("verdict")
+    rung.select_option("statistical")
+    expect(sum(r.rung == "statistical" for r in records), "rung")
+    verdict.select_option("PASS")
+    expect(sum(r.rung == "statistical" and r.shown == "PASS" for r in records), "both")
+    rung.focus()
+    page.keyboard.press("Home")
+    expect(sum(r.shown == "PASS" for r in records), "verdict, by key")
+    wide = page.evaluate("document.scrollingElement.scrollWidth")
+    return found + ([f"wide: {wide}"] if wide > 360 else [])
+
+
+def test_the_map_is_narrowed_by_rung_and_verdict(html, browser, axe, serve):
+    page = opened(browser, serve(html), "map")
+    assert map_faults(page) == []
+    page.evaluate(ALONE, ".claim-map")
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert page.evaluate(SERIOUS, ".claim-map") == []
+    page.close()
+
+
+def test_a_map_that_hides_nothing_is_noticed(html, browser, serve):
+    change = lambda text: text.replace("claim.hidden =", "claim.title =")  # noqa: E731
+    page = opened(browser, serve(html), "map", "map.js", change)
+    assert any(fault.startswith("both") for fault in map_faults(page))
     page.close()

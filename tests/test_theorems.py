@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -15,6 +16,7 @@ from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import InputError, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
 from theorems import (
+    claim_map,
     flows,
     pages,
     rates,
@@ -462,3 +464,20 @@ def test_the_law_of_three_answers_is_one_curve_for_steps_and_batches():
     for wrong in ({"most": 0}, {"most": math.inf}, {"most": 1, "points": 4}):
         with pytest.raises(InputError, match=list(wrong)[-1]):
             three_answers.mean_divergence(**wrong)
+
+
+def test_the_map_names_every_claim_figure_and_hypothesis_once(tmp_path):
+    folder = Path(__file__).resolve().parents[1] / "notebooks"
+    shown = claim_map.Map(folder)._repr_html_()
+    for record in evidence.load():
+        assert shown.count(f">{record.claim}</a>") == 1
+    for theorem in theorems.ALL:
+        page = stem(theorem)
+        for name, says, _ in claim_map.figures_of(folder / f"{page}.ipynb"):
+            assert shown.count(f'"{page}.html#{name}"') == 1 and says
+        assert shown.count(f'<p class="map-title"><a href="{page}.html">') == 1
+    assert {f for f in claim_map.figures_of(folder / "theorem_4_3.ipynb") if f[0] == "fig-fan"} == {
+        ("fig-fan", "The fan.", "check-4-3-fan")
+    }
+    with pytest.raises(InputError, match="folder"):
+        claim_map.Map(tmp_path)

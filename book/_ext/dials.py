@@ -71,12 +71,15 @@ def check(app, doctree, docname):
 
 
 def load(app, pagename, templatename, context, doctree):
-    """Have a page with dials load their scripts."""
+    """Have a page with dials, or with the map of claims, load their scripts."""
     found = sorted({node["name"] for node in doctree.findall(dial)}) if doctree else []
     if found:
         app.add_css_file("dials.css")
         for name in ("dials.js", *(f"dial-{name}.js" for name in found)):
             app.add_js_file(name)
+    if 'class="claim-map"' in context.get("body", ""):
+        app.add_css_file("map.css")
+        app.add_js_file("map.js")
 
 
 def visit(self, node):
