@@ -2,16 +2,23 @@
 
 import functools
 import http.server
+import itertools
 import json
 import os
+import random
 import re
 import shutil
+import statistics
 import threading
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 import yaml
+
+from planlib import evidence, exact
+from theorems import three_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = Path(os.environ.get("BOOK_HTML") or ROOT / "_build" / "html")
@@ -48,7 +55,7 @@ PHONE = """() => {
       found.push('no cue: ' + e.tagName + ' ' + e.className + ' ' + e.scrollWidth);
   }
   for (const i of document.querySelectorAll('article figure img'))
-    if (i.clientWidth < Math.min(600, i.naturalWidth)) found.push('small: ' + i.src);
+    if (i.offsetParent && i.clientWidth < Math.min(600, i.naturalWidth)) found.push('small: ' + i.src);
   return found;
 }"""
 # On paper (A4 without its margins): no table is cut, no contents, folded solutions.
@@ -278,3 +285,405 @@ def said_without_a_browser(tmp_path, monkeypatch):
     with pytest.raises(pytest.skip.Exception) as skipped:
         next(browser.__wrapped__())
     return str(skipped.value)
+
+
+# --- the dials' own arithmetic, without a page ---------------------------------------------------
+
+STATIC = ROOT / "book" / "_static"
+SWEEPS = 4
+# Every start of the list on every graph of three nodes, toward each target: the tables of the first
+# sweeps; whether V was found to settle; whether part (e) says so.
+EVERY_GRAPH = """(text) => { const [graphs, starts, sweeps] = JSON.parse(text); return JSON.stringify(graphs.map(graph => [0, 1, 2].map(target => starts.map(table => {
+  const {bellman, broken, ends} = dials.cycles, tables = [table];
+  for (let h = 0; h < sweeps; h++) tables.push(bellman(graph, tables[h], target));
+  const start = table.map((row, j) => j === target ? 0 : Math.max(...row));
+  let found = "lost";
+  try { found = ends(graph, start, target).found; } catch (error) { /* for ever on */ }
+  return [tables.slice(1), found, broken(graph, start, target) === null];
+}))))}"""
+GRAPHS = [
+    [list(bits[0:3]), list(bits[3:6]), list(bits[6:9])]
+    for bits in itertools.product((0, 1), repeat=9)
+]
+
+
+def scripted(browser, name, change=lambda text: text):
+    """Return an empty page with a dial's script and the shared one, as the book ships them."""
+    page = browser.new_page()
+    for script in ("dials.js", f"dial-{name}.js"):
+        text = (STATIC / script).read_text(encoding="utf-8")
+        page.add_script_tag(content=change(text) if script != "dials.js" else text)
+    return page
+
+
+def sweeps_that_differ(page, graphs=GRAPHS):
+    """Return on how many graphs, targets and starts the page's sweeps or verdicts are not Python's."""
+    rng = random.Random(17)
+    starts = [[[quarters / 4] * 3] * 3 for quarters in (-4, 0, 2, 8)]
+    starts += [[[rng.randrange(-4, 11) / 4 for _ in "012"] for _ in "012"] for _ in range(4)]
+    # As one text: the browser's own way of handing over many small lists is slow.
+    text = page.evaluate(EVERY_GRAPH, json.dumps([graphs, starts, SWEEPS]))
+    found, differ = json.loads(text), 0
+    for graph, by_target in zip(graphs, found, strict=True):
+        for target, by_start in enumerate(by_target):
+            alive, lead = exact.reaches(graph, target), exact.leads(graph, target)
+            cyclic, off = exact.on_cycle(graph, target), [j for j in range(3) if j != target]
+            for table, (tables, settles, foretold) in zip(starts, by_start, strict=True):
+                now, best = table, [max(row) for row in table]
+                wanted = []
+                for h in range(12):  # long enough for a high value to come down or to stay
+                    now = exact.bellman(graph, now, target)
+                    wanted += [now] if h < SWEEPS else []
+                ends = all(max(now[j]) == alive[j] for j in off)
+                says = all(
+                    best[e] <= alive[c] + (not lead[c][e]) for c in off if cyclic[c] for e in off
+                )
+                differ += (tables, settles, foretold) != (wanted, ends, says)
+    return differ
+
+
+def test_the_page_sweeps_as_exact_does_on_every_graph_of_three_nodes(browser):
+    page = scripted(browser, "cycles")
+    assert len(GRAPHS) == 512 and sweeps_that_differ(page) == 0
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("Math.max(...row)", "Math.min(...row)"),
+        ("adjacency[j][k] - 1 +", "adjacency[j][k] +"),
+        ("alive[c] + !lead[c][e]", "alive[c]"),
+    ],
+)
+def test_a_script_with_a_mistake_is_noticed(browser, right, wrong):
+    text = (STATIC / "dial-cycles.js").read_text(encoding="utf-8")
+    assert right in text
+    page = scripted(browser, "cycles", lambda text: text.replace(right, wrong))
+    assert sweeps_that_differ(page, GRAPHS[::8]) > 10
+    page.close()
+
+
+MEANS = "([setting, seeds]) => seeds.map(seed => dials.simplex.simulate({...setting, seed}).means)"
+
+
+def off_the_law(page, law, seeds=range(12)):
+    """Return the largest distance of the page's mean divergence from a law, in standard errors over seeds."""
+    setting = {"copies": 150, "updates": 320, "batch": 4, "step": 0.25}
+    runs = page.evaluate(MEANS, [setting, list(seeds)])
+    found = []
+    for t in (80, 320):
+        values = [means[t] for means in runs]
+        error = statistics.stdev(values) / len(values) ** 0.5
+        found.append(abs(statistics.mean(values) - law(t * 0.25**2 / 4)) / error)
+    return max(found)
+
+
+def test_the_copies_on_the_simplex_follow_the_law(browser):
+    page = scripted(browser, "simplex")
+    times, means = three_answers.mean_divergence(8)
+    assert off_the_law(page, lambda tau: np.interp(tau, times, means)) < 4
+    # The rival: the leading term of the first update for ever.
+    assert off_the_law(page, three_answers.initial_speed) > 8
+    kept = {"times": times.tolist(), "means": means.tolist()}
+    for tau in (0.1, 3.3):
+        shown = page.evaluate("([law, tau]) => dials.simplex.lawAt(law, tau)", [kept, tau])
+        assert shown == pytest.approx(np.interp(tau, times, means), rel=1e-9)
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [("step * (first", "1.5 * step * (first"), ("(u < p)", "(u < 0.4)")]
+)
+def test_copies_with_a_mistake_leave_the_law(browser, right, wrong):
+    assert right in (STATIC / "dial-simplex.js").read_text(encoding="utf-8")
+    page = scripted(browser, "simplex", lambda text: text.replace(right, wrong))
+    assert off_the_law(page, lambda tau: np.interp(tau, *three_answers.mean_divergence(8))) > 8
+    page.close()
+
+
+# --- the dials on their pages ---------------------------------------------------------------------
+
+VALUES = "id => JSON.parse(document.getElementById(id).textContent)"
+IMAGES_OFF = """({base, solutions, rows}) => solutions.map(at => {
+  const after = dials.lambda.image(base.policy, at.credit, at.lambda);
+  return Math.max(...rows.flatMap(j => after[j].map((v, k) => Math.abs(v - at.policy[j][k]))));
+})"""
+
+
+@pytest.mark.parametrize(("wrong", "is_right"), [("", True), ("/ lambda", False)])
+def test_the_stored_solutions_are_their_own_images(html, browser, serve, wrong, is_right):
+    page = browser.new_page()
+    page.goto(serve(html) + "notebooks/theorem_4_4.html", wait_until="domcontentloaded")
+    values = page.evaluate(VALUES, "values-lambda")
+    page.close()
+    # Far from the base, so that to be one's own image says something.
+    assert min(s["success"] for s in values["solutions"][-4:]) > values["base"]["success"] + 0.2
+    page = scripted(
+        browser, "lambda", lambda text: text.replace(wrong, "* lambda") if wrong else text
+    )
+    off = page.evaluate(IMAGES_OFF, values)
+    assert (max(off) < 1e-3) == is_right
+    page.close()
+
+
+DIALS = {"cycles": "theorem_cycles", "simplex": "theorem_4_3", "lambda": "theorem_4_4"}
+SERIOUS = """(part) => axe.run(part, {resultTypes: ['violations']}).then(r => r.violations
+  .filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes[0].target))"""
+
+
+# The same page with nothing but the dial and what it lies in: axe reads all of a page first.
+ALONE = """(part) => {
+  for (let e = document.querySelector(part); e !== document.body; e = e.parentElement)
+    for (const other of [...e.parentElement.children]) if (other !== e) other.remove();
+}"""
+
+
+def opened(browser, base, name, script="", change=None):
+    """Open a page on a phone; with one of its scripts changed, if that is asked for."""
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.set_default_timeout(4000)
+    if change:
+        text = change((STATIC / script).read_text(encoding="utf-8"))
+        kind = "text/css" if script.endswith("css") else "text/javascript"
+        answer = {"content_type": kind, "body": text}
+        page.route(f"**/{script}*", lambda route: route.fulfill(**answer))
+    page.route("**/mathjax/**", lambda route: route.abort())  # formulas are looked at elsewhere
+    page.goto(base + f"notebooks/{name}.html", wait_until="domcontentloaded", timeout=30_000)
+    return page
+
+
+def dial_faults(page, name, axe):
+    """Work a dial by mouse and by key; return what does not answer, and what axe finds grave."""
+    dial = page.locator(f"#fig-dial-{name} .dial-live")
+    if not dial.count():
+        return ["no dial"]
+    says, drawn = dial.locator("[role=status]"), dial.locator("svg[aria-label]").first
+    found = []
+
+    def moves(how, act, what):
+        before = what()
+        act()
+        if what() == before:
+            found.append(f"{name}: nothing moves by {how}")
+
+    label, text = lambda: drawn.get_attribute("aria-label"), says.text_content
+    if name == "cycles":
+        cell = dial.get_by_role("button", name="edge from 1 to 0")
+        assert text().startswith("Stuck")
+        moves("mouse", cell.click, text)
+        assert text().startswith("Right") or found
+        moves("key", lambda: cell.press("Space"), text)
+        cell.press("ArrowRight")
+        moves("arrow and key", lambda: page.keyboard.press("Enter"), label)
+    slider = dial.get_by_role("slider").first
+    moves("key on the slider", lambda: slider.press("ArrowRight"), label)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    spot = {"x": box["width"] * 0.8, "y": box["height"] / 2}
+    moves("mouse on the slider", lambda: slider.click(position=spot), label)
+    wide = page.evaluate("document.scrollingElement.scrollWidth")
+    part = f"#fig-dial-{name} .dial-live"
+    page.evaluate(ALONE, f"#fig-dial-{name}")
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found += page.evaluate(SERIOUS, part)
+    return found + ([f"wide: {wide}"] if wide > 360 else [])
+
+
+def pictured(page, name):
+    """Return whether the figure's picture is seen, and whether its dial is."""
+    figure = page.locator(f"#fig-dial-{name}")
+    return figure.locator("img").is_visible(), figure.locator(".dial-live").is_visible()
+
+
+@pytest.mark.parametrize("name", DIALS)
+def test_a_dial_moves_by_mouse_and_key_and_gives_way_on_paper(html, browser, axe, serve, name):
+    page = opened(browser, serve(html), DIALS[name])
+    assert pictured(page, name) == (False, True)
+    assert dial_faults(page, name, axe) == []
+    page.emulate_media(media="print")
+    assert pictured(page, name) == (True, False)
+    page.close()
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(serve(html) + f"notebooks/{DIALS[name]}.html", wait_until="domcontentloaded")
+    assert pictured(page, name) == (True, False)
+    page.close()
+
+
+WRONG_DIALS = {
+    "moves": ("dials.js", 'addEventListener("input"', 'addEventListener("never"', "nothing moves"),
+    "label": ("dials.js", "make(\"label\", { class: \"dial-slider\" }", 'make("div", {}', "label: "),
+    "absent": ("dial-simplex.js", "const build", "throw 0; const build", "no dial"),
+    "wide": ("dials.css", "min-width: 6rem", "min-width: 60rem; flex-shrink: 0", "wide: "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG_DIALS)
+def test_a_dial_that_does_not_work_is_noticed(html, browser, axe, serve, kind):
+    script, right, wrong, sign = WRONG_DIALS[kind]
+    assert right in (STATIC / script).read_text(encoding="utf-8")
+    change = lambda text: text.replace(right, wrong)  # noqa: E731
+    page = opened(browser, serve(html), DIALS["simplex"], script, change)
+    assert any(sign in fault for fault in dial_faults(page, "simplex", axe))
+    page.close()
+
+
+# --- what links show before they are followed -----------------------------------------------------
+
+# The page, a link of it, and what it shows: a part of the file that it leads to.
+HOVERED = {
+    "statement": ("theorem_cycles", "theorem_5_2.html", "theorem_5_2"),
+    "claim": ("verification_matrix", "theorem_4_3.html#check-4-3-fan", "theorem_4_3"),
+    "word": ("theorem_4_3", "../book/glossary.html#term-policy", "../book/glossary"),
+    "figure": ("theorem_cycles", "figure_3.html", "figure_3"),
+}
+TIP = """() => { const tip = document.querySelector('[role=tooltip]'); return tip && {
+  text: tip.innerText, math: tip.querySelectorAll('.math').length,
+  set: tip.querySelectorAll('mjx-container').length, image: tip.querySelector('img')?.naturalWidth,
+  left: tip.getBoundingClientRect().left, right: tip.getBoundingClientRect().right,
+  named: document.querySelectorAll(`article a[aria-describedby="${tip.id}"]`).length};}"""
+
+
+def hover_faults(page, href, part):
+    """Point at a link, and come to it by key; return what is amiss in what it shows."""
+    link, found = page.locator(f'article a[href="{href}"]:not(.headerlink)').first, []
+
+    def gone(how):
+        try:
+            page.wait_for_selector("[role=tooltip]", state="detached", timeout=1500)
+        except Exception:
+            found.append(f"stays: {how}")
+
+    def leave():
+        page.mouse.move(1, 1)
+        link.evaluate("a => a.blur()")
+
+    for how, act in (("pointer", link.hover), ("key", link.focus)):
+        leave()
+        gone("pointer away")
+        page.keyboard.press("Shift")  # whoever uses keys sees where the focus is
+        link.scroll_into_view_if_needed()
+        act()
+        try:
+            page.wait_for_selector("[role=tooltip]", timeout=3000)
+            page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
+            page.wait_for_timeout(300)
+            tip = page.evaluate(TIP)
+        except Exception:
+            found.append(f"nothing shown by {how}")
+            continue
+        words = re.findall("[A-Za-z]{5,}", tip["text"])[:12]
+        if not words or any(word not in part for word in words):
+            found.append(f"not of that page: {words}")
+        if tip["math"] != tip["set"] or tip["image"] == 0:
+            found.append("a formula or a picture is missing")
+        if tip["named"] != 1:
+            found.append("the link does not name what describes it")
+        if tip["left"] < 0 or tip["right"] > page.viewport_size["width"]:
+            found.append("wider than the page")
+        page.keyboard.press("Escape")
+        gone("Escape")
+        if link.get_attribute("aria-describedby"):
+            found.append("names what is gone")
+    return found
+
+
+def hovering(html, browser, serve, kind, width, script="", change=None):
+    """Return the faults of one link, and the page."""
+    name, href, target = HOVERED[kind]
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    if change:
+        text = change((html / "_static" / script).read_text(encoding="utf-8"))
+        kind = "text/css" if script.endswith("css") else "text/javascript"
+        answer = {"content_type": kind, "body": text}
+        page.route(f"**/{script}*", lambda route: route.fulfill(**answer))
+    page.goto(serve(html) + f"notebooks/{name}.html")
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    part = (html / "notebooks" / f"{target}.html").resolve().read_text(encoding="utf-8")
+    return hover_faults(page, href, part), page
+
+
+@pytest.mark.parametrize("kind", HOVERED)
+def test_a_link_shows_where_it_leads(html, browser, axe, serve, kind):
+    faults, page = hovering(html, browser, serve, kind, 360 if kind == "claim" else 1280)
+    assert faults == []
+    page.locator(f'article a[href="{HOVERED[kind][1]}"]:not(.headerlink)').first.hover()
+    page.wait_for_selector("[role=tooltip]")
+    page.evaluate("""() => { const tip = document.querySelector('[role=tooltip]'),
+      main = document.createElement('main'); main.append(tip.cloneNode(true)); document.body.replaceChildren(main); }""")
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert page.evaluate(SERIOUS, "[role=tooltip]") == []
+    page.close()
+
+
+WRONG_TIPS = {
+    "tips.js": ("window.tips =", "window.none =", "nothing shown by key"),
+    "hover.js": ('"Escape"', '"Never"', "stays: Escape"),
+    "hover.css": (
+        "min(34rem, calc(100vw - 1rem))",
+        "none; min-width: 50rem",
+        "wider than the page",
+    ),
+}
+
+
+@pytest.mark.parametrize("script", WRONG_TIPS)
+def test_a_link_that_does_not_show_it_is_noticed(html, browser, serve, script):
+    right, wrong, sign = WRONG_TIPS[script]
+    assert right in (html / "_static" / script).read_text(encoding="utf-8")
+    faults, page = hovering(
+        html, browser, serve, "claim", 360, script, lambda text: text.replace(right, wrong)
+    )
+    assert sign in faults
+    page.close()
+
+
+# --- the map of claims ----------------------------------------------------------------------------
+
+SHOWN = (
+    "[...document.querySelectorAll('.claim-map [data-rung]')].filter(e => e.offsetParent).length"
+)
+
+
+def map_faults(page):
+    """Narrow the map by rung and verdict, with the keyboard too; return what does not fit the records."""
+    records, found = evidence.load(), []
+
+    def expect(wanted, how):
+        seen, says = page.evaluate(SHOWN), page.locator(".map-says").text_content()
+        if seen != wanted or says != f"{wanted} of {len(records)} claims":
+            found.append(f"{how}: {seen} seen, {wanted} there, {says}")
+
+    expect(len(records), "all")
+    rung, verdict = page.get_by_label("rung"), page.get_by_label("verdict")
+    rung.select_option("statistical")
+    expect(sum(r.rung == "statistical" for r in records), "rung")
+    verdict.select_option("PASS")
+    expect(sum(r.rung == "statistical" and r.shown == "PASS" for r in records), "both")
+    rung.focus()
+    page.keyboard.press("Home")
+    expect(sum(r.shown == "PASS" for r in records), "verdict, by key")
+    wide = page.evaluate("document.scrollingElement.scrollWidth")
+    return found + ([f"wide: {wide}"] if wide > 360 else [])
+
+
+def test_the_map_is_narrowed_by_rung_and_verdict(html, browser, axe, serve):
+    page = opened(browser, serve(html), "map")
+    assert map_faults(page) == []
+    page.evaluate(ALONE, ".claim-map")
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        assert page.evaluate(SERIOUS, ".claim-map") == []
+    page.close()
+
+
+def test_a_map_that_hides_nothing_is_noticed(html, browser, serve):
+    change = lambda text: text.replace("claim.hidden =", "claim.title =")  # noqa: E731
+    page = opened(browser, serve(html), "map", "map.js", change)
+    assert any(fault.startswith("both") for fault in map_faults(page))
+    page.close()

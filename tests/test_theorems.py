@@ -1,6 +1,8 @@
 """Each check of each theorem at its smallest size, with its controls; then the stored records."""
 
+import math
 from fractions import Fraction
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -13,7 +15,18 @@ from planlib import evidence, exact, losses, studies, study, task
 from planlib.evidence import FIXED, ON_DATA, RUNGS, Check
 from planlib.graph import InputError, erdos_renyi
 from planlib.models import LinearTransformer, TabularModel
-from theorems import flows, pages, rates, remedies, stem, sweeps, walks, wandering
+from theorems import (
+    claim_map,
+    flows,
+    pages,
+    rates,
+    remedies,
+    stem,
+    sweeps,
+    three_answers,
+    walks,
+    wandering,
+)
 from theorems.gaps import Streams, draw_first, late_rows, law_at_step, noisy_clock, update_gaps
 from theorems.small_graphs import as_float, digraph_classes, is_acyclic
 from theorems.stored_runs import PROCESS
@@ -422,3 +435,49 @@ def test_a_sentence_rests_on_claims_that_stand():
     for record in shown.records:
         assert f"{stem(record.theorem)}.html#{record.cell}" in shown._repr_html_()
         assert record.title in repr(shown) and record.figure in repr(shown)
+
+
+def test_values_for_a_dial_are_json_and_nothing_else():
+    shown = pages.values("values-x", name="a</script>b", rows=[[0, 0.5]])._repr_html_()
+    assert shown.count("<") == 2 and "[[0, 0.5]]" in shown
+    for wrong in (float("nan"), {1, 2}):
+        with pytest.raises(InputError, match="values: expected finite numbers"):
+            pages.values("values-x", wrong=wrong)
+
+
+def test_the_law_of_three_answers_is_one_curve_for_steps_and_batches():
+    law = three_answers.mean_divergence(16)
+    assert (np.diff(law[0]) > 0).all() and (np.diff(law[1]) > 0).all()
+    assert np.interp(0.1, *law) == pytest.approx(
+        0.1 / 9, rel=0.01
+    )  # the leading term, S2 - 2 S3 + S2^2
+    finer = three_answers.mean_divergence(16, 169)
+    assert np.interp(law[0], *finer) == pytest.approx(law[1], rel=2e-3)
+    for eta, batch in ((0.25, 1), (0.5, 4)):
+        updates = round(6 * batch / eta**2)
+        rng = np.random.default_rng(updates)
+        f = three_answers.sampled(rng, eta, batch, updates, np.zeros((2000, 3)))
+        found = three_answers.divergences(f)
+        error = found.std() / len(found) ** 0.5
+        assert abs(found.mean() - np.interp(6, *law)) < 4 * error
+        assert abs(found.mean() - three_answers.initial_speed(6)) > 8 * error
+    for wrong in ({"most": 0}, {"most": math.inf}, {"most": 1, "points": 4}):
+        with pytest.raises(InputError, match=list(wrong)[-1]):
+            three_answers.mean_divergence(**wrong)
+
+
+def test_the_map_names_every_claim_figure_and_hypothesis_once(tmp_path):
+    folder = Path(__file__).resolve().parents[1] / "notebooks"
+    shown = claim_map.Map(folder)._repr_html_()
+    for record in evidence.load():
+        assert shown.count(f">{record.claim}</a>") == 1
+    for theorem in theorems.ALL:
+        page = stem(theorem)
+        for name, says, _ in claim_map.figures_of(folder / f"{page}.ipynb"):
+            assert shown.count(f'"{page}.html#{name}"') == 1 and says
+        assert shown.count(f'<p class="map-title"><a href="{page}.html">') == 1
+    assert {f for f in claim_map.figures_of(folder / "theorem_4_3.ipynb") if f[0] == "fig-fan"} == {
+        ("fig-fan", "The fan.", "check-4-3-fan")
+    }
+    with pytest.raises(InputError, match="folder"):
+        claim_map.Map(tmp_path)

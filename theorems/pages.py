@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Iterable
 
@@ -136,3 +137,42 @@ def show_all(theorem: str) -> None:
     for check in checks:
         print(check.run().report())
     display(Code("The code that decided these claims", checks))
+
+
+class Values:
+    """What a dial of the page starts from: written into the page as JSON, and seen by its script alone."""
+
+    def __init__(self, name: str, values: dict):
+        try:
+            self.text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            expected = "finite numbers, texts, and lists and mappings of them"
+            raise InputError("values", expected, f"{name}: {error}") from None
+        self.name, self.keys = name, list(values)
+
+    def __repr__(self) -> str:
+        return f"{self.name}: {', '.join(self.keys)}"
+
+    def _repr_html_(self) -> str:
+        text = self.text.replace("<", "\\u003c")  # nothing in it can end the script
+        return (
+            f'<script type="application/json" class="dial-values" id="{self.name}">{text}</script>'
+        )
+
+
+def values(name: str, /, **values) -> Values:
+    """Write values into the page, for the dial that names them.
+
+    Parameters
+    ----------
+    name
+        What the dial's ``:values:`` says; one of a kind on its page.
+    **values
+        Whatever JSON can hold; round floats, which the tests compare as text.
+
+    Raises
+    ------
+    InputError
+        If JSON cannot hold them, or a number is not finite.
+    """
+    return Values(name, values)
