@@ -2,11 +2,17 @@
 
 import dataclasses
 import importlib.util
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import planlib
 import theorems
 from planlib import evidence
 from planlib.graph import InputError
@@ -131,3 +137,84 @@ def test_the_papers_claims_on_a_figure_are_counted():
 def test_every_theorem_and_figure_has_its_records_found_by_its_page():
     assert {fold.named(f"notebooks/{theorems.stem(t)}") for t in theorems.ALL} == set(theorems.ALL)
     assert fold.named("notebooks/setting") is None
+
+
+fill = extension("fill")
+
+
+def test_pages_are_filled_by_the_build_and_an_unknown_name_stops_it():
+    known = fill.values(ROOT, "")
+    for page in fill.FILLED:
+        text = fill.filled((ROOT / f"{page}.md").read_text(encoding="utf-8"), known)
+        assert not fill.PLACE.search(text)
+    assert known["version"] == planlib.__version__ and known["url"] == ""
+    with pytest.raises(KeyError, match="nothing"):
+        fill.filled("@nothing@", known)
+
+
+def test_a_repository_is_one_setting_and_nothing_without_it():
+    options = {"launch_buttons": {"notebook_interface": "classic"}}
+    assert fill.with_repository(options, "") == options
+    there = fill.with_repository(options, "https://host.invalid/book")
+    assert there["use_repository_button"] and there["launch_buttons"]["binderhub_url"]
+    assert "https://host.invalid/book" in fill.values(ROOT, "https://host.invalid/book")["url"]
+
+
+def test_in_class_mode_a_page_runs_few_instances(monkeypatch, capsys):
+    class Asked:
+        rung = "exhaustive"
+        claim = "4.1/batch"
+
+        def run(self, size):
+            sizes.append(size)
+            return next(r for r in RECORDS if r.counts)
+
+        def code(self):
+            return ""
+
+    sizes = []
+    monkeypatch.setattr(theorems, "check", lambda claim: Asked())
+    monkeypatch.setattr(pages, "display", lambda shown: None)
+    monkeypatch.delenv(pages.CLASS_MODE, raising=False)
+    pages.show("4.1/batch")
+    monkeypatch.setenv(pages.CLASS_MODE, "1")
+    pages.show("4.1/batch")
+    assert sizes == ["full", "small"]
+
+
+def test_a_wheel_brings_what_the_pages_read(tmp_path):
+    """Built from a copy with two runs alone; imported from where no repository is."""
+    for name in ("planlib", "theorems", "records", "proofs", "benchmarks"):
+        shutil.copytree(ROOT / name, tmp_path / "src" / name)
+    shutil.copytree(ROOT / "tests" / "files", tmp_path / "src" / "tests" / "files")
+    (tmp_path / "src" / "runs").mkdir()
+    for run in sorted((ROOT / "runs").iterdir())[:2]:
+        shutil.copytree(run, tmp_path / "src" / "runs" / run.name)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "src")
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "lib")]
+    subprocess.run(build, cwd=tmp_path / "src", check=True, capture_output=True)
+    ask = "import planlib; from planlib import evidence; print(planlib.HOME, len(evidence.load()))"
+    (tmp_path / "empty").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "lib")}
+    command = [sys.executable, "-c", ask]
+    said = subprocess.run(
+        command, cwd=tmp_path / "empty", env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert said == [str(tmp_path / "lib" / "planlib" / "kept"), str(len(RECORDS))]
+    assert len(list((tmp_path / "lib" / "planlib" / "kept" / "runs").iterdir())) == 2
+    shutil.rmtree(tmp_path / "lib" / "planlib" / "kept")  # without it there is nothing to read
+    gone = subprocess.run(
+        command, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True
+    )
+    assert gone.stdout.split()[1:] == ["0"]
+
+
+def test_figures_are_written_with_their_texts(tmp_path):
+    command = [sys.executable, ROOT / "tools" / "figures.py", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+    listed = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert len(listed) == len(list(tmp_path.glob("*.png"))) > 50
+    assert all(figure["caption"] and figure["alt"] for figure in listed)
+    png = (tmp_path / f"{listed[0]['page']}-{listed[0]['name']}.png").read_bytes()
+    assert png.startswith(b"\x89PNG")

@@ -144,8 +144,7 @@ def fold_outputs(doctree, page: str) -> None:
     for block in list(doctree.findall(nodes.literal_block)):
         markup = shown(block.astext(), page) if "stream" in block["classes"] else None
         if markup:
-            # Not text_html, which is painted light in the dark.
-            block.replace_self(nodes.raw("", markup, format="html", classes=["output"]))
+            block.replace_self(nodes.raw("", markup, format="html"))
     for raw in doctree.findall(nodes.raw):
         markup = raw.astext()
         if 'class="status-card"' in markup or 'class="basis"' in markup:
