@@ -2,7 +2,7 @@
 #   make book        execute the notebooks, build the book strictly, print where it lies
 #   make test        units, properties, and nbval over every notebook
 .PHONY: book test notebooks proofs check-proofs lab bench setup check-book check-browser check-stored \
-  clean
+  walks pdf figures clean
 PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
@@ -35,6 +35,16 @@ check-book: setup
 # Look at the built pages in a browser; without a Chromium or Playwright, say so.
 check-browser: setup
 	@$(RUN) -m pytest -q tests/test_browser.py
+
+# One PDF of the whole book, and its figures as files, in _build/; walks anew what book/teach.md tells of.
+pdf: check-book
+	@$(RUN) tools/pdf.py
+
+figures: setup
+	@$(RUN) tools/figures.py
+
+walks: check-book
+	@$(RUN) tools/walks.py
 
 # Have Coq check every proof and rewrite the record; it says how to get Coq where there is none.
 proofs: setup

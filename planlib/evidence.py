@@ -22,7 +22,7 @@ from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dat
 from importlib import metadata
 from pathlib import Path
 
-from planlib import __version__
+from planlib import HOME, __version__
 from planlib.graph import InputError
 from planlib.intervals import MOST_CASES, Estimate, holm
 
@@ -40,7 +40,7 @@ VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A", "DESCRIPTION")
 ACRONYMS = {"grpo"}
 FIXED = ("before any run", "after seed 0", "after other seeds", "after all seeds")
 ON_DATA = ("statistical", "transformer")
-RECORDS = Path(__file__).resolve().parent.parent / "records"
+RECORDS = HOME / "records"
 _PACKAGES = ("numpy", "python-flint", "sympy", "torch", "z3-solver")
 
 

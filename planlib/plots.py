@@ -188,14 +188,7 @@ def reported(records: Iterable, claims: Mapping[str, str]) -> str:
     rows = []
     for r in records:
         says = claims.get(r.claim, "")
-        if r.control == "NOT REJECTED" or (r.verdict == "FAIL" and not r.successor):
-            word, css = "FAIL", "fail"
-        elif r.verdict == "FAIL":
-            word, css = "not found" if says else "failed", "fail"
-        elif r.shown == "PASS":
-            word, css = "reproduced" if says else "ours", "pass"
-        else:
-            word, css = r.shown.lower(), _css(r)
+        word, css = reported_word(r, says)
         rows.append(
             f"<tr><td>{html.escape(says) or '–'}</td><td>{html.escape(r.title)}<br>"
             f"<small>{html.escape(r.figure)}{_basis(r)}</small></td>"
@@ -205,6 +198,17 @@ def reported(records: Iterable, claims: Mapping[str, str]) -> str:
         '<table class="status-card"><thead><tr><th>the paper reports</th><th>we find (mean over seeds, '
         f"95% interval)</th><th>verdict</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
+
+
+def reported_word(record, says: str) -> tuple[str, str]:
+    """Return how a claim on a figure came out, in a word, and its style; ``says``: what the paper reports."""
+    if record.control == "NOT REJECTED" or (record.verdict == "FAIL" and not record.successor):
+        return "FAIL", "fail"
+    if record.verdict == "FAIL":
+        return "not found" if says else "failed", "fail"
+    if record.shown == "PASS":
+        return "reproduced" if says else "ours", "pass"
+    return record.shown.lower(), _css(record)
 
 
 def table(rows: Sequence[Mapping], label: str) -> str:

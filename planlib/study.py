@@ -32,7 +32,7 @@ from joblib.externals.loky.process_executor import BrokenProcessPool
 from torch import nn
 from tqdm import tqdm
 
-from planlib import store
+from planlib import HOME, store
 from planlib.curves import (  # noqa: F401 - pages that load runs find the whole room here
     READ_OUT,
     Task,
@@ -62,7 +62,7 @@ from planlib.train import (
     train_sft,
 )
 
-RUNS = Path(__file__).resolve().parent.parent / "runs"
+RUNS = HOME / "runs"
 CHECKPOINT, NOTE = "checkpoint.safetensors", "sitting.json"  # of a run in the making
 
 

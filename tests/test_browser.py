@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import importlib.util
 import itertools
 import json
 import os
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import yaml
 
+import theorems
 from planlib import evidence, exact
 from theorems import three_answers
 
@@ -687,3 +689,93 @@ def test_a_map_that_hides_nothing_is_noticed(html, browser, serve):
     page = opened(browser, serve(html), "map", "map.js", change)
     assert any(fault.startswith("both") for fault in map_faults(page))
     page.close()
+
+
+# --- what a first-time reader meets ----------------------------------------------------------------
+
+
+def load_tool(name):
+    """Load a script of tools/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+walks = load_tool("walks")
+
+# Words of an article that no one has unfolded, and of what checks printed.
+LOGS = """() => [...document.querySelectorAll('article .output.stream, article pre')]
+  .filter(e => e.checkVisibility() && /control REJECTED|NOT REJECTED|REJECTED  /.test(e.innerText))
+  .map(e => e.innerText.slice(0, 60))"""
+BOX = """() => {
+  const box = document.querySelector('article .in-short'), card = box?.querySelector('details.card');
+  return {box: !!box, links: box?.querySelectorAll('.where a').length, open: card?.open,
+    dead: [...(box?.querySelectorAll('.where a') ?? [])].filter(a => !document.querySelector(a.hash)).length,
+    line: card?.querySelector('summary').innerText ?? ''};
+}"""
+
+
+def visited(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(address)
+    return page
+
+
+def test_chapters_open_with_their_box_and_no_log(html, browser, serve, tmp_path):
+    base, faults = serve(html), {}
+    for theorem in theorems.ALL:
+        name = f"notebooks/{theorems.stem(theorem)}.html"
+        page = visited(browser, base + name)
+        box, logs = page.evaluate(BOX), page.evaluate(LOGS)
+        page.close()
+        said = re.fullmatch(
+            r"Checks: \d+ of \d+ claims passed.* \d+ wrong claims refuted", box["line"]
+        )
+        if not said or not box["links"] or box["open"] or box["dead"] or logs:
+            faults[name] = (box, logs)
+    assert faults == {}
+    log = "<pre>Theorem 4.1 · exhaustive · PASS · 0 failures · control REJECTED</pre></article>"
+    name = "notebooks/theorem_4_1.html"
+    copied(html, tmp_path, name, lambda text: text.replace("</article>", log, 1))
+    page = visited(browser, serve(tmp_path) + name)
+    assert page.evaluate(LOGS)
+    page.close()
+
+
+def test_what_is_not_verified_shows_fewer_words_than_it_holds(html, browser, serve):
+    page = visited(browser, serve(html) + "notebooks/not_verified.html")
+    folded = page.evaluate(walks.WORDS)
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    assert folded < 2500 < 5000 < page.evaluate(walks.WORDS)
+    page.close()
+
+
+def test_walks_are_as_they_are_told(html, browser, serve, tmp_path):
+    told = json.loads(walks.TAKEN.read_text(encoding="utf-8"))
+    for walk, names in walks.WALKS.items():
+        took = walks.walk(browser, serve(html), names)
+        assert {n: took[n] for n in names} == pytest.approx(told[walk], rel=0.25)
+    name = walks.FIRST
+    copied(html, tmp_path, name, lambda text: text.replace("notebooks/pictures.html", "gone.html"))
+    with pytest.raises(LookupError, match="pictures"):
+        walks.walk(browser, serve(tmp_path), walks.WALKS["thirty"])
+
+
+SHOTS = ("book/index", "book/teach", "book/cite", *(
+    f"notebooks/{name}" for name in ("pictures", "takeaways", "which_method", "not_verified",
+                                     "verification_matrix", "theorem_4_3", "figure_2")
+))  # fmt: skip
+
+
+def test_screenshots_are_kept(html, browser, serve):
+    """Ten pages as a reader meets them, in _build/screenshots, for whoever looks at the run."""
+    folder, base = ROOT / "_build" / "screenshots", serve(html)
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in SHOTS:
+        page = visited(browser, f"{base}{name}.html")
+        page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+        page.screenshot(path=folder / f"{Path(name).name}.png")
+        page.close()
+    kept = list(folder.glob("*.png"))
+    assert len(kept) == 10 and all(shot.stat().st_size > 20_000 for shot in kept)

@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from planlib import HOME
 from planlib.evidence import Check, Finding, claims, decide
 from planlib.graph import InputError
 
-FOLDER = Path(__file__).resolve().parent.parent / "proofs"
+FOLDER = HOME / "proofs"
 CHECKED = "checked.json"
 PROVED, REFUTED = "proved", "refuted"
 _THEOREM = re.compile(

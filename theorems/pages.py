@@ -1,11 +1,16 @@
-"""What a page shows of a claim: its verdict as text and, folded, the code that decided it."""
+"""What a page shows of a claim: its verdict as text and, folded, the code that decided it.
+
+And what it shows of many: how they came out in one line, and folded tables of their records.
+"""
 
 from __future__ import annotations
 
 import html
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
 from IPython.display import display
 from pygments import highlight
@@ -14,7 +19,7 @@ from pygments.lexers import get_lexer_by_name
 
 import theorems
 from planlib import evidence, plots
-from planlib.evidence import Check
+from planlib.evidence import Check, Record
 from planlib.graph import InputError
 from theorems import formal
 
@@ -76,8 +81,22 @@ def _code(check: Check) -> Code | Proofs:
     return Code(f"The code that decided {check.claim}", [check])
 
 
+CLASS_MODE = "PLANLIB_CLASS"  # environment variable
+
+
+def size() -> str:
+    """Return the size at which pages run their checks: ``small`` in class mode, else ``full``.
+
+    In class mode, where the environment variable :data:`CLASS_MODE` is set, a check runs on the few
+    instances that the tests run it on: the verdicts are the same, the counts are not the book's.
+    """
+    return "small" if os.environ.get(CLASS_MODE) else "full"
+
+
 def show(claim: str) -> None:
     """Run the check of a claim: print its report, and show its code, folded, or its proofs.
+
+    See :func:`size` for how many instances.
 
     Raises
     ------
@@ -85,7 +104,7 @@ def show(claim: str) -> None:
         If there is no such claim.
     """
     check = theorems.check(claim)
-    print(check.run().report())
+    print(check.run(size()).report())
     display(_code(check))
 
 
@@ -131,11 +150,220 @@ def rest_on(*claims: str) -> Basis:
     return Basis(*claims)
 
 
+# --- mathematics in a line of text -------------------------------------------------------------
+
+_LETTERS = {"alpha": "α", "beta": "β", "eta": "η", "gamma": "γ", "lambda": "λ", "pi": "π"}
+_SIGNS = {"<=": "≤", ">=": "≥", "->": "→", " * ": " · ", " - ": " − ", "+-": "±", "sqrt(": "√("}
+_LETTER = re.compile(rf"(?<![\w-])({'|'.join(_LETTERS)})(?=_|\b)(?!-\w\w)")
+_POWER = re.compile(r"\^(?:\((?P<inside>[^()]*)\)|(?P<plain>-?[\w.]*\w(?:\([A-Za-z]\))?))")
+_INDEX = re.compile(r"(?<!\w)([A-Za-zπλη]|WM|WV|max|min)_(base|[A-Za-z0-9])(?![A-Za-z0-9])")
+
+
+def typeset(text: str) -> str:
+    """Write a line of text in HTML, powers and indices raised and lowered: ``e^-f_a`` as one reads it.
+
+    Names of quantities and of claims, in which letters stand beside an underscore or a hyphen,
+    stay as they are.
+    """
+    text = _LETTER.sub(lambda found: _LETTERS[found[1]], text)
+    for plain, sign in _SIGNS.items():
+        text = text.replace(plain, sign)
+    text = html.escape(text, quote=False)
+    text = _POWER.sub(lambda m: f"<sup>{(m['inside'] or m['plain']).replace('-', '−')}</sup>", text)
+    return _INDEX.sub(r"\1<sub>\2</sub>", text)
+
+
+# --- many claims -------------------------------------------------------------------------------
+
+_TALLIED = {
+    "FAIL": "failed",
+    "UNDECIDED": "undecided",
+    "WAITING": "waiting for runs",
+    "DESCRIPTION": "with no verdict, since fixed after the data",
+}
+
+
+def tally(records: Iterable[Record]) -> str:
+    """Say in one line how claims came out: those that stand, and the wrong ones that were refuted.
+
+    What has a successor is no longer claimed and not counted; a control that did not run has
+    refuted nothing.
+    """
+    records = [r for r in records if r.verdict != "N/A"]
+    counts = Counter(r.shown for r in records if not r.successor)
+    words = [f"{counts['PASS']} of {counts.total()} claims passed"]
+    words += [f"{counts[word]} {says}" for word, says in _TALLIED.items() if counts[word]]
+    refuted = sum(len(r.controls) for r in records if r.control == "REJECTED")
+    return ", ".join([*words, f"{refuted} wrong claims refuted"])
+
+
+def reproduced(theorem: str, records: Iterable[Record]) -> str:
+    """Say in one line what became of the paper's own claims on a figure; empty for what is no figure."""
+    says = getattr(theorems.module(theorem), "REPORTED", {})
+    words = [plots.reported_word(r, says[r.claim])[0] for r in records if says.get(r.claim)]
+    counts = ", ".join(f"{n} {word}" for word, n in Counter(words).most_common())
+    return f"Of {len(words)} claims of the paper: {counts}." if words else ""
+
+
+class Folded:
+    """Tables that one opens: a line a group, and in each group a row an entry.
+
+    Parameters
+    ----------
+    groups
+        Rows by the line over them; a row has its cells by the name of their column, as text
+        (typeset) or as a :class:`~planlib.evidence.Record` (a link to its claim).
+    unfolded
+        Whether they are open from the start.
+    """
+
+    def __init__(
+        self, groups: dict[str, Sequence[dict[str, str | Record]]], unfolded: bool = False
+    ):
+        self.groups = {title: rows for title, rows in groups.items() if rows}
+        self.unfolded = unfolded
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{title}: {len(rows)}" for title, rows in self.groups.items()) or "none"
+
+    def _repr_html_(self) -> str:
+        if not self.groups:
+            return '<p class="folded-none">None.</p>'
+        opened = " open" if self.unfolded else ""
+        return "".join(
+            f'<details class="folded"{opened}><summary>{typeset(title)} <small>({len(rows)})</small></summary>'
+            f"{_table(rows)}</details>"
+            for title, rows in self.groups.items()
+        )
+
+
+def _table(rows: Sequence[dict[str, str | Record]]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in rows[0])
+    body = "".join(f"<tr>{''.join(f'<td>{_cell(c)}</td>' for c in r.values())}</tr>" for r in rows)
+    return f'<table class="status-card"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cell(shown: str | Record) -> str:
+    if isinstance(shown, str):
+        return typeset(shown)
+    mark = f'<span class="verdict {shown.shown.lower()}">{plots.MARKS[shown.shown]}</span>'
+    return f'{mark} <a href="{theorems.stem(shown.theorem)}.html#{shown.cell}">{shown.claim}</a>'
+
+
+def _grouped(
+    records: Iterable[Record], row: Callable[[Record], dict[str, str | Record]]
+) -> dict[str, list]:
+    """Rows of records under the titles of their theorems and figures, in the book's order."""
+    groups = {name: [] for name in theorems.ALL}
+    for record in records:
+        groups[record.theorem].append(row(record))
+    return {_heading(name): rows for name, rows in groups.items()}
+
+
+def _heading(theorem: str) -> str:
+    kind = "Theorem " if theorem[0].isdigit() else ""
+    name = re.sub(r"^figure", "Figure ", theorem) if theorem in theorems.FIGURES else theorem
+    title = theorems.ALL[theorem]
+    return f"{kind}{name}: {title}" if kind or theorem in theorems.FIGURES else title
+
+
+def unsettled(records: Iterable[Record]) -> Folded:
+    """Return what failed, is undecided or has a control that was not rejected, and is still claimed."""
+    found = (
+        r
+        for r in records
+        if not r.successor
+        and r.control != "NOT RUN"
+        and (r.verdict in ("FAIL", "UNDECIDED") or r.control == "NOT REJECTED")
+    )
+    return Folded(
+        _grouped(
+            found,
+            lambda r: {
+                "claim": r,
+                "what it says": r.title,
+                "what was seen": r.figure,
+                "power": r.power(),
+            },
+        ),
+        unfolded=True,
+    )
+
+
+def waiting(records: Iterable[Record]) -> Folded:
+    """Return the claims that wait for runs, under the command that makes them."""
+    groups = defaultdict(list)
+    for r in records:
+        if r.control == "NOT RUN" and not r.successor:
+            command = re.search(r"make it: ([^)]*)", r.figure)
+            groups[command[1] if command else "other runs"].append(
+                {"claim": r, "what it says": r.title}
+            )
+    return Folded(dict(sorted(groups.items())))
+
+
+def originals(records: Sequence[Record]) -> Folded:
+    """Return the claims that failed or stayed undecided and have a successor, with what it came to."""
+    after = {r.claim: r for r in records}
+    found = (
+        r
+        for r in records
+        if r.successor and r.verdict in ("FAIL", "UNDECIDED") and r.control != "NOT RUN"
+    )
+    return Folded(
+        _grouped(
+            found,
+            lambda r: {
+                "first asked": r,
+                "what it said": r.title,
+                "what was seen": r.figure,
+                "in its place": after[r.successor],
+            },
+        )
+    )
+
+
+def descriptions(records: Iterable[Record]) -> Folded:
+    """Return the claims that were fixed after all their data had been seen."""
+    found = (r for r in records if r.verdict == "DESCRIPTION")
+    return Folded(
+        _grouped(found, lambda r: {"claim": r, "what it says": r.title, "what was seen": r.figure})
+    )
+
+
+def inapplicable(records: Iterable[Record]) -> Folded:
+    """Return the rungs that do not apply, with the reason."""
+    groups = _grouped(
+        (r for r in records if r.verdict == "N/A"), lambda r: {"rung": r.rung, "why not": r.scope}
+    )
+    return Folded(groups)
+
+
+def powers(records: Sequence[Record]) -> Folded:
+    """Return, of each claim on means, its cases, those that decide it, and whether it stands among its family."""
+    stands = set()
+    for name in theorems.ALL:
+        family = [r for r in records if r.theorem == name]
+        stands |= {r.claim for r in evidence.survivors(family)}
+    return Folded(
+        _grouped(
+            (r for r in records if r.estimates),
+            lambda r: {
+                "claim": r,
+                "fixed": r.fixed,
+                "cases, and how many decide it": r.power(),
+                "p": f"{r.p_value:.1g}",
+                "stands": "yes" if r.claim in stands else "no" if r.counts else "–",
+            },
+        )
+    )
+
+
 def show_all(theorem: str) -> None:
     """Run all checks of a theorem or figure, as :func:`show` does, with their code in one place."""
     checks = theorems.checks(theorem)
     for check in checks:
-        print(check.run().report())
+        print(check.run(size()).report())
     display(Code("The code that decided these claims", checks))
 
 

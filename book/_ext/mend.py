@@ -19,13 +19,15 @@ SOURCE = re.compile(
 
 # The first cell of a notebook that is read without the book around it.
 HINT = """\
-# A page of a book; its code is in the book's packages, its stored runs in the book's folder.
+# A page of a book. Its code is the packages planlib and theorems; an install brings the stored runs along.
+# From a copy of the book's repository:   pip install -c constraints.txt '.[book]'   (or: make lab)
+# With PLANLIB_CLASS=1 in the environment the checks run on few instances: a chapter in under a minute.
 import importlib.util
 
 if importlib.util.find_spec("theorems") is None:
     raise ModuleNotFoundError(
-        "this notebook needs the packages planlib and theorems: get the book's repository, "
-        "then run `make lab` in it and open this notebook there"
+        "this notebook needs the packages planlib and theorems: in a copy of the book's repository, "
+        "pip install -c constraints.txt '.[book]', or `make lab` and open this notebook there"
     )
 """
 

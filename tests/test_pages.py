@@ -1,0 +1,220 @@
+"""What pages show of records: typeset, counted, folded."""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import planlib
+import theorems
+from planlib import evidence
+from planlib.graph import InputError
+from theorems import pages
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDS = evidence.load()
+
+
+def extension(name):
+    """Load one of the book's own Sphinx extensions."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+fold = extension("fold")
+
+
+@pytest.mark.parametrize(
+    "written, read",
+    [
+        ("e^-f_a - e^-f_b", "e<sup>−f<sub>a</sub></sup> − e<sup>−f<sub>b</sub></sup>"),
+        ("eta^2 / 2B (S2 - 2 S3)", "η<sup>2</sup> / 2B (S2 − 2 S3)"),
+        ("q_base exp(p / lambda)", "q<sub>base</sub> exp(p / λ)"),
+        ("t^(-1/2)", "t<sup>−1/2</sup>"),
+        ("d pi_k (p_k - mean)", "d π<sub>k</sub> (p<sub>k</sub> − mean)"),
+        ("w_G(p) < sqrt(p)", "w<sub>G</sub>(p) &lt; √(p)"),
+        ("test_accuracy of T4_3.wrong_sign", "test_accuracy of T4_3.wrong_sign"),
+        ("4.4/small-lambda-law", "4.4/small-lambda-law"),
+    ],
+)
+def test_mathematics_in_a_line_is_typeset_and_names_are_not(written, read):
+    assert pages.typeset(written) == read
+
+
+def test_no_title_shows_how_its_mathematics_is_typed():
+    left = [r.title for r in RECORDS if re.search(r"\^|\blambda\b|<=", pages.typeset(r.title))]
+    assert left == []
+    assert [r for r in RECORDS if "^" in r.title]  # there is something to typeset
+
+
+def test_the_tally_counts_what_is_claimed_and_no_more():
+    passed = next(r for r in RECORDS if r.counts and len(r.controls) > 1)
+    count = len(passed.controls)
+    assert pages.tally([passed]) == f"1 of 1 claims passed, {count} wrong claims refuted"
+    unrefuted = dataclasses.replace(passed, control="NOT REJECTED")
+    assert "1 of 2 claims passed, 1 failed" in pages.tally([passed, unrefuted])
+    waits = dataclasses.replace(passed, control="NOT RUN")
+    assert (
+        pages.tally([waits]) == "0 of 1 claims passed, 1 waiting for runs, 0 wrong claims refuted"
+    )
+    gone = dataclasses.replace(passed, verdict="UNDECIDED", successor=passed.claim)
+    assert pages.tally([passed, gone]).startswith("1 of 1 claims")
+
+
+def folded_claims(table):
+    rows = (row for group in table.groups.values() for row in group)
+    return {
+        cell.claim for row in rows for cell in row.values() if isinstance(cell, evidence.Record)
+    }
+
+
+def test_what_is_not_verified_is_in_one_list_each():
+    lists = [pages.unsettled(RECORDS), pages.waiting(RECORDS), pages.descriptions(RECORDS)]
+    listed = [folded_claims(table) for table in lists]
+    claimed = {r.claim for r in RECORDS if not r.counts and r.verdict != "N/A" and not r.successor}
+    assert claimed <= set.union(*listed)
+    settled = {r.claim for r in RECORDS if r.counts}
+    assert not settled & set.union(*listed)
+    assert not any(a & b for k, a in enumerate(listed) for b in listed[:k])
+    # A check without its controls is listed, though it passed.
+    wrong = dataclasses.replace(next(r for r in RECORDS if r.counts), control="NOT REJECTED")
+    assert folded_claims(pages.unsettled([wrong])) == {wrong.claim}
+    assert pages.unsettled([])._repr_html_() == '<p class="folded-none">None.</p>'
+
+
+def test_every_report_is_folded_and_nothing_of_it_lost():
+    for record in RECORDS:
+        shown = fold.shown(record.report(), "")
+        assert shown.count("<details") == 1 and "<pre>" not in shown, record.claim
+        summary = shown[: shown.index("</summary>")]
+        if record.controls and record.control == "REJECTED":
+            assert f"wrong claims refuted: {len(record.controls)} of " in summary
+        for name in record.controls:
+            assert pages.typeset(f"wrong claim: {name}".partition(": ")[2]).split(":")[0] in shown
+
+
+def test_a_control_that_was_not_rejected_shows_as_a_failure():
+    record = next(r for r in RECORDS if r.counts)
+    wrong = dataclasses.replace(record, control="NOT REJECTED")
+    assert "✗ FAIL" in fold.shown(wrong.report(), "")
+    assert "✗ FAIL" not in fold.shown(record.report(), "")
+
+
+def test_other_prints_stay_as_they_are():
+    assert fold.shown("row 1: 0.5\nrow 2: 0.25", "") is None
+    report = next(r for r in RECORDS if r.counts).report()
+    assert "<pre>x = 1 &lt; 2</pre>" in fold.shown("x = 1 < 2\n" + report, "")
+
+
+def test_a_list_of_controls_is_a_line_a_claim():
+    record = next(r for r in RECORDS if r.counts and len(r.controls) > 2)
+    lines = [f"{record.claim:16} {record.control:9} {n}: {f}" for n, f in record.controls.items()]
+    shown = fold.shown("\n".join(lines), "")
+    count = len(record.controls)
+    assert f"refuted: {count} of {count}" in shown and f'href="#{record.cell}"' in shown
+    assert all(figure not in shown for figure in record.controls.values())
+    missed = [line.replace("REJECTED", "NOT REJECTED") for line in lines]
+    assert "not all refuted" in fold.shown("\n".join(missed), "")
+
+
+def test_the_papers_claims_on_a_figure_are_counted():
+    said = pages.reproduced("figure4", evidence.load("figure4"))
+    assert re.fullmatch(r"Of \d+ claims of the paper: .*\.", said)
+    assert pages.reproduced("4.1", evidence.load("4.1")) == ""
+    with pytest.raises(InputError, match="theorem"):
+        pages.reproduced("figure9", [])
+
+
+def test_every_theorem_and_figure_has_its_records_found_by_its_page():
+    assert {fold.named(f"notebooks/{theorems.stem(t)}") for t in theorems.ALL} == set(theorems.ALL)
+    assert fold.named("notebooks/setting") is None
+
+
+fill = extension("fill")
+
+
+def test_pages_are_filled_by_the_build_and_an_unknown_name_stops_it():
+    known = fill.values(ROOT, "")
+    for page in fill.FILLED:
+        text = fill.filled((ROOT / f"{page}.md").read_text(encoding="utf-8"), known)
+        assert not fill.PLACE.search(text)
+    assert known["version"] == planlib.__version__ and known["url"] == ""
+    with pytest.raises(KeyError, match="nothing"):
+        fill.filled("@nothing@", known)
+
+
+def test_a_repository_is_one_setting_and_nothing_without_it():
+    options = {"launch_buttons": {"notebook_interface": "classic"}}
+    assert fill.with_repository(options, "") == options
+    there = fill.with_repository(options, "https://host.invalid/book")
+    assert there["use_repository_button"] and there["launch_buttons"]["binderhub_url"]
+    assert "https://host.invalid/book" in fill.values(ROOT, "https://host.invalid/book")["url"]
+
+
+def test_in_class_mode_a_page_runs_few_instances(monkeypatch, capsys):
+    class Asked:
+        rung = "exhaustive"
+        claim = "4.1/batch"
+
+        def run(self, size):
+            sizes.append(size)
+            return next(r for r in RECORDS if r.counts)
+
+        def code(self):
+            return ""
+
+    sizes = []
+    monkeypatch.setattr(theorems, "check", lambda claim: Asked())
+    monkeypatch.setattr(pages, "display", lambda shown: None)
+    monkeypatch.delenv(pages.CLASS_MODE, raising=False)
+    pages.show("4.1/batch")
+    monkeypatch.setenv(pages.CLASS_MODE, "1")
+    pages.show("4.1/batch")
+    assert sizes == ["full", "small"]
+
+
+def test_a_wheel_brings_what_the_pages_read(tmp_path):
+    """Built from a copy with two runs alone; imported from where no repository is."""
+    for name in ("planlib", "theorems", "records", "proofs", "benchmarks"):
+        shutil.copytree(ROOT / name, tmp_path / "src" / name)
+    shutil.copytree(ROOT / "tests" / "files", tmp_path / "src" / "tests" / "files")
+    (tmp_path / "src" / "runs").mkdir()
+    for run in sorted((ROOT / "runs").iterdir())[:2]:
+        shutil.copytree(run, tmp_path / "src" / "runs" / run.name)
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tmp_path / "src")
+    build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path / "lib")]
+    subprocess.run(build, cwd=tmp_path / "src", check=True, capture_output=True)
+    ask = "import planlib; from planlib import evidence; print(planlib.HOME, len(evidence.load()))"
+    (tmp_path / "empty").mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "lib")}
+    command = [sys.executable, "-c", ask]
+    said = subprocess.run(
+        command, cwd=tmp_path / "empty", env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert said == [str(tmp_path / "lib" / "planlib" / "kept"), str(len(RECORDS))]
+    assert len(list((tmp_path / "lib" / "planlib" / "kept" / "runs").iterdir())) == 2
+    shutil.rmtree(tmp_path / "lib" / "planlib" / "kept")  # without it there is nothing to read
+    gone = subprocess.run(
+        command, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True
+    )
+    assert gone.stdout.split()[1:] == ["0"]
+
+
+def test_figures_are_written_with_their_texts(tmp_path):
+    command = [sys.executable, ROOT / "tools" / "figures.py", tmp_path]
+    subprocess.run(command, check=True, capture_output=True)
+    listed = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert len(listed) == len(list(tmp_path.glob("*.png"))) > 50
+    assert all(figure["caption"] and figure["alt"] for figure in listed)
+    png = (tmp_path / f"{listed[0]['page']}-{listed[0]['name']}.png").read_bytes()
+    assert png.startswith(b"\x89PNG")
