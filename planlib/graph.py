@@ -336,6 +336,63 @@ def staged(n: int, stages: int, p: float, inside: float, seed: int) -> PlanningG
     return PlanningGraph(adjacency, name=name, stages=stage)
 
 
+def maze(rows: int, columns: int, doors: int, seed: int) -> PlanningGraph:
+    """A grid of rooms whose walls a random walk from the first room has broken, and some doors more.
+
+    The walk goes on to a room that it has not seen, drawn evenly, and back by one where there is
+    none: long corridors, one way between any two rooms.  Then as many further walls as ``doors``
+    says are opened.  Each opening is a step both ways; a label is ``row,column``.
+
+    Raises
+    ------
+    GraphError
+        If there are fewer than two rooms, or fewer walls left than doors.
+    """
+    if rows < 1 or columns < 1 or rows * columns < 2:
+        raise GraphError("rows, columns", "two rooms or more", f"{rows} by {columns}")
+    rng, grid = np.random.default_rng(seed), nx.grid_2d_graph(rows, columns)
+    way, seen, broken = [(0, 0)], {(0, 0)}, nx.Graph()
+    while way:
+        ahead = sorted(room for room in grid[way[-1]] if room not in seen)
+        if not ahead:
+            way.pop()
+            continue
+        room = ahead[rng.integers(len(ahead))]
+        broken.add_edge(way[-1], room)
+        seen.add(room)
+        way.append(room)
+    walls = sorted(tuple(sorted(e)) for e in grid.edges if not broken.has_edge(*e))
+    if not 0 <= doors <= len(walls):
+        raise GraphError("doors", f"0 to {len(walls)}, the walls that are left", doors)
+    broken.add_edges_from(walls[k] for k in rng.permutation(len(walls))[:doors])
+    rooms = sorted(grid)
+    matrix = nx.to_numpy_array(broken, nodelist=rooms, weight=None) > 0
+    name = f"maze:rows={rows},columns={columns},doors={doors},seed={seed}"
+    return PlanningGraph(matrix, name=name, labels=[f"{r},{c}" for r, c in rooms])
+
+
+def chained(n: int, chains: int, p: float, seed: int) -> PlanningGraph:
+    """Random acyclic digraph of long chains: ``chains`` of equal length side by side, and shortcuts.
+
+    Each node leads to the next of its chain, and to each other later node with probability ``p``,
+    independently, where later nodes are those farther down their chains (or as far, in a chain
+    further on).
+
+    Raises
+    ------
+    GraphError
+        If there is no chain of two nodes, ``n`` is no multiple of the chains, or ``p`` lies
+        outside ``[0, 1]``.
+    """
+    if chains < 1 or n < 2 * chains or n % chains:
+        raise GraphError("n", f"a multiple of {chains} chains, two nodes each or more", n)
+    if not 0 <= p <= 1:
+        raise GraphError("p", "a probability in [0, 1]", p)
+    adjacency = np.triu(np.random.default_rng(seed).random((n, n)) < p, 1)
+    adjacency |= np.eye(n, k=chains, dtype=bool)  # node j is at place j // chains
+    return PlanningGraph(adjacency, name=f"chains:n={n},chains={chains},p={p:g},seed={seed}")
+
+
 def blocksworld(blocks: int) -> PlanningGraph:
     """Blocksworld from its rules: a state is a set of stacks, a legal move is an edge.
 
@@ -422,17 +479,28 @@ def countdown(
 
 GRAMMAR = (
     "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), "
-    "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'blocksworld:4', "
+    "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'maze:rows=6,columns=7,doors=5,seed=0', "
+    "'chains:n=60,chains=3,p=0.01,seed=0', 'blocksworld:4', "
     "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding' or ',states' behind), 'countdown:FILE.jsonl,whole', "
-    "'pddl:DOMAIN.pddl,PROBLEM.pddl', or the file of a graph"
+    "'pddl:DOMAIN.pddl,PROBLEM.pddl', 'book:karate.graphml' (or another file of planlib/graphs), or the file of a graph"
 )
-GENERATED = ("er", "stages", "blocksworld", "countdown")  # unless a file is named behind it
+GENERATED = (
+    "er",
+    "stages",
+    "maze",
+    "chains",
+    "blocksworld",
+    "countdown",
+)  # unless a file is named behind it
+STORED = Path(__file__).resolve().parent / "graphs"  # see the README there
 NUMBER = r"[0-9]{1,9}"
 CHANCE = r"[0-9]*\.?[0-9]+(?:e-?[0-9]+)?"
 RANDOM = re.compile(rf"er:n=({NUMBER}),p=({CHANCE}),(acyclic|cyclic),seed=({NUMBER})")
 STAGED = re.compile(
     rf"stages:n=({NUMBER}),stages=({NUMBER}),p=({CHANCE}),inside=({CHANCE}),seed=({NUMBER})"
 )
+MAZE = re.compile(rf"maze:rows=({NUMBER}),columns=({NUMBER}),doors=({NUMBER}),seed=({NUMBER})")
+CHAINED = re.compile(rf"chains:n=({NUMBER}),chains=({NUMBER}),p=({CHANCE}),seed=({NUMBER})")
 COUNTDOWN = re.compile(
     rf"countdown:(?:numbers=({NUMBER}),most=({NUMBER})|(.+\.jsonl?)),(whole|fractions)(?:,(holding|states))?"
 )
@@ -443,6 +511,8 @@ def parse_graph(spec: str) -> PlanningGraph:
     """Make a graph from its name, the one grammar used everywhere.
 
     ``er:n=100,p=0.15,acyclic,seed=0``, ``stages:n=90,stages=3,p=0.3,inside=0,seed=0``, ``blocksworld:4``,
+    ``maze:rows=6,columns=7,doors=5,seed=0``, ``chains:n=60,chains=3,p=0.01,seed=0``,
+    ``book:karate.graphml`` (a file that the book carries, from any folder),
     ``countdown:numbers=3,most=6,whole`` (three numbers from 1 to 6; ``fractions`` beside integers;
     ``,holding`` or ``,states`` behind: see :func:`countdown`), ``countdown:FILE.jsonl,whole`` (problems that begin with
     the numbers in a file, :func:`planlib.countdown.read_problems`),
@@ -463,6 +533,13 @@ def parse_graph(spec: str) -> PlanningGraph:
     if found := STAGED.fullmatch(_in_order(spec)):
         n, stages, p, inside, seed = found.groups()
         return staged(int(n), int(stages), float(p), float(inside), int(seed))
+    if found := MAZE.fullmatch(_in_order(spec)):
+        return maze(*map(int, found.groups()))
+    if found := CHAINED.fullmatch(_in_order(spec)):
+        n, chains, p, seed = found.groups()
+        return chained(int(n), int(chains), float(p), int(seed))
+    if kind == "book" and (STORED / rest).is_file():
+        return _from_file(spec, lambda: files.read_graph(str(STORED / rest)), said=False)
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
     if found := COUNTDOWN.fullmatch(spec):
@@ -478,7 +555,7 @@ def parse_graph(spec: str) -> PlanningGraph:
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)
         return _from_file(spec, lambda: files.read_pddl(domain, problem, most))
-    if kind not in (*GENERATED, "pddl") and _names_a_file(spec):
+    if kind not in (*GENERATED, "pddl", "book") and _names_a_file(spec):
         return _from_file(spec, lambda: files.read_graph(spec))
     raise GraphError("graph", GRAMMAR, repr(spec))
 
@@ -496,7 +573,19 @@ def _names_a_file(spec: str) -> bool:
 def _in_order(spec: str) -> str:
     """Put the fields of a random graph in the grammar's order; each must stand there once anyhow."""
     kind, _, rest = spec.partition(":")
-    order = ("n", "stages", "p", "inside", "acyclic", "cyclic", "seed")
+    order = (
+        "rows",
+        "columns",
+        "doors",
+        "n",
+        "stages",
+        "chains",
+        "p",
+        "inside",
+        "acyclic",
+        "cyclic",
+        "seed",
+    )
     place = {name: at for at, name in enumerate(order)}
     parts = sorted(rest.split(","), key=lambda part: place.get(part.partition("=")[0], len(order)))
     return f"{kind}:{','.join(parts)}"
@@ -509,9 +598,9 @@ def _read(spec: str, read: Callable[[], object]):
         raise GraphError("graph", error.expected, f"{error.got} (in {spec})") from error
 
 
-def _from_file(spec: str, read: Callable[[], files.Listing]) -> PlanningGraph:
+def _from_file(spec: str, read: Callable[[], files.Listing], said: bool = True) -> PlanningGraph:
     listing = _read(spec, read)
-    for note in listing.notes:
+    for note in listing.notes if said else ():  # of the book's own the README says it
         warnings.warn(f"{spec}: {note}", files.FileNotice, stacklevel=3)
     adjacency = np.zeros((len(listing.nodes),) * 2, dtype=bool)
     adjacency[tuple(np.array(listing.edges).T)] = True

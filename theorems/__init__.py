@@ -44,6 +44,7 @@ OURS = {
     "soft": "Soft values: success without forgetting",
     "judge": "A noisy judge: how far one can plan",
     "diversity": "Remedies for diversity",
+    "five": "Five graphs: foretold, then trained",
 }
 ALL = THEOREMS | OURS | FIGURES
 

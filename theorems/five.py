@@ -1,0 +1,489 @@
+"""Five graphs that the book had not used: what was foretold of them, and what their runs came to.
+
+The foretold figures are those of :func:`theorems.predict.predict`, kept in a file that was committed,
+with the claims and their margins, before any of the runs.
+
+Source: ours; the theorems are those that the lines of the report name.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from planlib.curves import READ_OUT, longest
+from planlib.evidence import Finding, claims, decide, inapplicable
+from planlib.intervals import estimate
+from planlib.models import TabularModel
+from planlib.rollout import sample
+from planlib.studies import FIVE, FIVE_SEEDS, STUDIES, RunConfig, five_base, five_methods
+from planlib.study import load_record, load_run, make_task
+from planlib.task import Outcome, check_sequences
+from planlib.train import QLearningConfig, SFTConfig, train_sft
+from theorems.predict import Settings, predict
+from theorems.predict_measured import EDGE, PATH, Measured, Source, measure
+from theorems.readings import Reading
+from theorems.tables import learn_entries
+from theorems.walks import accuracy_of, softened
+
+claim = claims("five")
+FORETOLD = Path(__file__).with_name("five_foretold.json")
+APART = 0.2  # figures of two hypotheses that tell them apart
+ENOUGH = 5  # problems of a kind
+SAMPLES = 10
+BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
+Case = tuple[str, int]
+CASES: tuple[Case, ...] = tuple((name, seed) for name in FIVE for seed in FIVE_SEEDS)
+
+
+# --- foretold ------------------------------------------------------------------------------------
+
+
+def runs(case: Case) -> dict[str, RunConfig]:
+    """The four runs of a graph and a seed, by method."""
+    return five_methods(five_base(*case))
+
+
+def settings_of(case: Case, asked: bool = False) -> Settings:
+    """What the report is asked for: the settings of the runs, with or without prompts from the test."""
+    made = runs(case)
+    base, pg = made["SFT"], made["PG"]
+    return Settings(
+        train_fraction=base.train_fraction, paths_per_pair=base.paths_per_pair, seed=base.seed,
+        max_length=base.max_length, within=base.within, asked=pg.asked if asked else 0.0,
+        sft=base.sft, pg=pg.pg, q=made["Q, process"].q,
+    )  # fmt: skip
+
+
+def foretell(case: Case) -> dict[str, dict]:
+    """Every figure of the report by line; of policy gradient's lines those with a fifth asked."""
+    graph = FIVE[case[0]]
+    whole = predict(graph, settings=settings_of(case))
+    asked = predict(graph, settings=settings_of(case, asked=True)).groups["pg"]
+    lines = [line for group, found in whole.groups.items() if group != "pg" for line in found]
+    return {line.name: line.values for line in (*lines, *asked)}
+
+
+def write() -> Path:
+    """Write down what is foretold of all cases; it is committed before the runs, and tested since."""
+    found = {f"{name}, seed {seed}": foretell((name, seed)) for name, seed in CASES}
+    FORETOLD.write_text(json.dumps(_rounded(found), indent=1, ensure_ascii=False) + "\n")
+    return FORETOLD
+
+
+def _rounded(x: object) -> object:
+    """Six digits: more of them would depend on the processor."""
+    if isinstance(x, dict):
+        return {key: _rounded(value) for key, value in x.items()}
+    return float(f"{x:.6g}") if isinstance(x, float) else x
+
+
+@functools.cache
+def _file() -> dict:
+    return json.loads(FORETOLD.read_text(encoding="utf-8"))
+
+
+def foretold(case: Case, line: str, figure: str) -> float:
+    """A figure of the committed file.
+
+    Raises
+    ------
+    KeyError
+        If there is no such line or figure.
+    """
+    return _file()[f"{case[0]}, seed {case[1]}"][line][figure]
+
+
+@functools.cache
+def problems(case: Case, asked: bool = False) -> Measured:
+    """What is foretold problem by problem: columns of shape ``(m,)``."""
+    settings, config = settings_of(case, asked), runs(case)["PG" if asked else "SFT"]
+    task = make_task(config)
+    return measure(Source(task.graph, task.split, task.data, settings), settings, READ_OUT)
+
+
+def of_pairs(case: Case, column: str, pairs: np.ndarray, asked: bool = False) -> np.ndarray:
+    """A column of :func:`problems` for rows ``(source, target)``: shape ``(m,)``."""
+    m = problems(case, asked)
+    table = np.full((2 + int(max(m["target"].max(), m["source"].max())),) * 2, np.nan)
+    table[m["target"], m["source"]] = m[column]
+    return table[pairs[:, 1], pairs[:, 0]]
+
+
+def found_in_the_budget(case: Case, pairs: np.ndarray) -> np.ndarray:
+    """Which asked problems the start is foretold to answer at least once, more likely than not: ``(m,)``."""
+    pg, prompts = settings_of(case).pg, problems(case, True).prompts
+    number = pg.steps * pg.batch_size / prompts
+    success = of_pairs(case, "table", pairs, asked=True)
+    return 1 - (1 - success) ** number >= 0.5
+
+
+# --- measured ------------------------------------------------------------------------------------
+
+
+def _by_problem(config: RunConfig) -> dict[str, str]:
+    """Right ones of ten samples, one hexadecimal digit a problem in the split's order."""
+    run = load_run(config)
+    temperature = READ_OUT if config.q else 1.0
+    kinds = {"test": run.task.split.test_pairs, "asked": run.task.split.asked_pairs}
+    found = {}
+    for kind, pairs in kinds.items():
+        if not len(pairs):
+            continue
+        generator = torch.Generator().manual_seed(0)
+        how = {"samples": SAMPLES, "temperature": temperature, "max_length": longest(run.task)}
+        tokens = sample(run.model, pairs, generator, **how)
+        right = check_sequences(run.task.graph, tokens) == Outcome.CORRECT
+        found[kind] = "".join(f"{x:x}" for x in right.reshape(-1, SAMPLES).sum(1))
+    return found
+
+
+KEPT = tuple(c for c in STUDIES["five"] if c.pg or (c.q and c.q.reward == "process"))
+BY_PROBLEM = Reading("five-problems", _by_problem, KEPT)
+
+
+def success(case: Case, method: str, kind: str = "test") -> np.ndarray:
+    """Share of right samples by problem, of a kept model: shape ``(m,)``."""
+    digits = BY_PROBLEM(runs(case)[method])[kind]
+    return np.array([int(x, 16) for x in digits]) / SAMPLES
+
+
+def measured(case: Case, method: str, figure: str) -> float:
+    """A final figure of a stored run."""
+    return load_record(runs(case)[method])[0]["metrics"][figure]
+
+
+def _table_of_sft(name: str, seed: int) -> dict[str, float]:
+    """A table trained by the SFT loop itself, from zeros: accuracy on training and on test problems."""
+    task = make_task(five_base(name, seed))
+    model = TabularModel(task.graph.n)
+    config = SFTConfig(steps=300, batch_size=256, learning_rate=0.2, schedule="cosine")
+    train_sft(model, task.data, config, torch.Generator().manual_seed(seed), progress=False)
+    policy = model.f.detach().softmax(-1).numpy()
+    return _of_policy(task, policy)
+
+
+def _table_of_q(name: str, seed: int) -> dict[str, float]:
+    """A table trained by the loop of Q-learning, entry by entry, process reward from zeros."""
+    base = five_base(name, seed)
+    task = make_task(base)
+    model = TabularModel(task.graph.n)
+    config = QLearningConfig(
+        steps=500, batch_size=256, learning_rate=1.0, optimizer="sgd", schedule="constant",
+        target_decay=0.0, epsilon=0.8, max_length=base.max_length,
+    )  # fmt: skip
+    learn_entries(model, task.graph, config, seed)
+    return _of_policy(task, softened(model.f.detach().numpy(), READ_OUT))
+
+
+def _of_policy(task, policy: np.ndarray) -> dict[str, float]:
+    """Exact accuracy of a policy ``(n, n, n)`` within the length."""
+    length, split = task.config.max_length, task.split
+    return {
+        "training problems": accuracy_of(task.graph, policy, length, split.train_pairs),
+        "test problems": accuracy_of(task.graph, policy, length, split.test_pairs),
+    }
+
+
+def _table(method: str, name: str, seed: int) -> dict[str, float]:
+    return {"SFT": _table_of_sft, "Q-learning": _table_of_q}[method](name, seed)
+
+
+TABLES = Reading(
+    "five-tables",
+    lambda case: _table(*case),
+    tuple((method, name, 0) for method in ("SFT", "Q-learning") for name in FIVE),
+)
+LONG_READINGS = (BY_PROBLEM, TABLES)
+
+
+# --- claims: |measured - foretold|, over runs -----------------------------------------------------
+
+
+def by_table(case: Case) -> float:
+    """The table of frequencies on the test problems, blank rows uniform (3.1)."""
+    return foretold(case, "accuracy of the table", "test problems")
+
+
+def by_table_trained(case: Case) -> float:
+    """The table of frequencies on the training problems (3.1)."""
+    return foretold(case, "accuracy of the table", "training problems")
+
+
+def blank_rows_right(case: Case) -> float:
+    """Rival: what no path shows is known all the same."""
+    return foretold(case, "accuracy of the table", "blank rows right")
+
+
+def by_tie(case: Case) -> float:
+    """The walk at A + R - 1, where all correct steps tie (5.2, cycles)."""
+    return foretold(case, "accuracy at the tie", "test problems")
+
+
+def by_tie_trained(case: Case) -> float:
+    """Rival: SFT learns the graph, and takes each correct step alike."""
+    m = problems(case)
+    return float(m["tie"][m.has(EDGE, PATH)].mean())
+
+
+def short_ways(case: Case) -> float:
+    """Rival: Q-learning finds short ways, as with the best discount."""
+    return foretold(case, "discount", "its accuracy")
+
+
+def by_blindness(case: Case) -> float:
+    """All steps off a target are worth the same (5.1)."""
+    return foretold(case, "outcome reward", "goes on")
+
+
+def if_ended(case: Case) -> float:
+    """Rival: outcome reward finds A R, as if errors ended the episode."""
+    return foretold(case, "outcome reward", "ended")
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """A figure of stored runs, what foretells it, and how near the mean has to be.
+
+    Attributes
+    ----------
+    method, figure
+        Whose final figure.
+    by
+        What foretells it, from a case.
+    margin
+        Most mean distance.
+    instead_of
+        Of a rival: what it stands against; it is judged on the runs where the two differ by over 0.2.
+    """
+
+    method: str
+    figure: str
+    by: Callable[[Case], float]
+    margin: float
+    instead_of: Callable[[Case], float] | None = None
+
+    def rival(self, by: Callable[[Case], float]) -> Foretold:
+        """The same figure, foretold by a rival."""
+        return Foretold(self.method, self.figure, by, self.margin, self.by)
+
+
+def _runs(stated: Foretold, size: str) -> Finding:
+    apart = [
+        abs(measured(case, stated.method, stated.figure) - stated.by(case))
+        for case in CASES
+        if stated.instead_of is None or abs(stated.by(case) - stated.instead_of(case)) > APART
+    ]
+    where = (
+        "all runs"
+        if stated.instead_of is None
+        else f"the runs where it foretells another figure, by over {APART}"
+    )
+    scope = f"five graphs, seeds 0 and 1 of each; {stated.method}, {stated.figure}, {where}; margin {stated.margin}, Student's t over runs"
+    if len(apart) < 2:
+        return Finding("UNDECIDED", f"{len(apart)} runs tell them apart", scope)
+    near = estimate(apart, most=stated.margin, of="runs, two of a graph")
+    figure = f"measured and foretold apart by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(apart)} runs"
+    return decide(True, figure, scope, near)
+
+
+def _near(name: str, title: str, stated: Foretold, **rivals: Callable):
+    wrong = {words.replace("_", " "): stated.rival(by) for words, by in rivals.items()}
+    how = {"seeds": tuple(FIVE_SEEDS), "title": title, "fixed": "before any run"}
+    return claim(name, "transformer", stated, wrong, **how)(_runs)
+
+
+# --- claims problem by problem -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ByProblem:
+    """Success foretold problem by problem, read in bins; ``alike`` is the rival of one figure a graph."""
+
+    margin: float = 0.15
+    alike: bool = False
+
+
+def bins(case: Case) -> Iterator[tuple[float, float, float, int]]:
+    """Where a kept Q model of process reward is foretold between two bounds.
+
+    Yields foretold and measured means of the bin's test problems, the mean foretold of all, and how many.
+    """
+    pairs = make_task(runs(case)["SFT"]).split.test_pairs
+    told, came = of_pairs(case, "discount 1", pairs), success(case, "Q, process")
+    which = np.clip(np.digitize(told, BINS) - 1, 0, len(BINS) - 2)
+    for k in range(len(BINS) - 1):
+        inside = which == k
+        if inside.sum() >= 4 * ENOUGH:
+            yield (
+                float(told[inside].mean()),
+                float(came[inside].mean()),
+                float(told.mean()),
+                int(inside.sum()),
+            )
+
+
+@claim(
+    "problems",
+    "transformer",
+    ByProblem(),
+    {"every problem of a graph alike": ByProblem(alike=True)},
+    seeds=tuple(FIVE_SEEDS),
+    fixed="before any run",
+)
+def _problems(stated, size):
+    """Problem by problem Q-learning succeeds as the walk at the tie does: bins of foretold success are met within 0.15."""
+    apart = []
+    for case in CASES:
+        for told, came, whole, _ in bins(case):
+            # Where all problems of a graph are foretold alike, bins say nothing new.
+            if abs(told - whole) > APART / 2:
+                apart.append(abs(came - (whole if stated.alike else told)))
+    scope = (
+        f"test problems of five graphs, seeds 0 and 1; bins of foretold success between {', '.join(map(str, BINS))} with {4 * ENOUGH} problems at least, "
+        f"whose mean is over {APART / 2} from their graph's; {SAMPLES} samples a problem; margin {stated.margin}, Student's t over bins, several of one run"
+    )
+    near = estimate(apart, most=stated.margin, of="bins of runs")
+    figure = f"apart by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(apart)} bins"
+    return decide(True, figure, scope, near)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Success after policy gradient on asked problems that are foretold to be found, or not to be."""
+
+    found: bool
+    least: float = -np.inf
+    most: float = np.inf
+    shuffled: bool = False
+
+
+def asked_success(case: Case, found: bool, shuffled: bool = False) -> tuple[float, int]:
+    """Mean success after policy gradient on the asked problems of one kind, and how many they are."""
+    pairs = make_task(runs(case)["PG"]).split.asked_pairs
+    told = found_in_the_budget(case, pairs)
+    if shuffled:
+        told = np.random.default_rng(case[1]).permutation(told)
+    chosen = told == found
+    came = success(case, "PG", "asked")[chosen]
+    return (float(came.mean()) if len(came) else float("nan")), int(chosen.sum())
+
+
+def _asked(stated: Asked, size: str) -> Finding:
+    each = [asked_success(case, stated.found, stated.shuffled) for case in CASES]
+    means = [mean for mean, count in each if count >= ENOUGH]
+    kind = "to be found" if stated.found else "not to be found"
+    bound = f"above {stated.least:g}" if np.isfinite(stated.least) else f"below {stated.most:g}"
+    scope = (
+        f"five graphs, seeds 0 and 1; a fifth of the test problems asked without a path, of which those that are foretold {kind} in the budget, {ENOUGH} a run at least; "
+        f"{SAMPLES} samples a problem; {bound}, Student's t over runs"
+    )
+    near = estimate(means, least=stated.least, most=stated.most, of="runs, two of a graph")
+    figure = f"{near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(means)} runs, {sum(c for _, c in each):,} problems"
+    return decide(True, figure, scope, near)
+
+
+_ASKED = {"seeds": tuple(FIVE_SEEDS), "fixed": "before any run"}
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Trained tables against what is foretold of them; ``swapped`` takes the other method's figure."""
+
+    margin: float = 0.02
+    swapped: bool = False
+
+
+@claim(
+    "tables",
+    "statistical",
+    Trained(),
+    {"SFT foretold by the walk, Q-learning by the frequencies": Trained(swapped=True)},
+    seeds=(0,),
+    source="kept",
+    fixed="before any run",
+)
+def _tables(stated, size):
+    """Tables trained by the loops themselves are where the report says, on all five graphs: within 0.02."""
+    names = tuple(FIVE) if size == "full" else ("parcels", "karate")
+    apart = []
+    for method, name, seed in TABLES.cases:
+        if name not in names:
+            continue
+        other = (method == "SFT") == stated.swapped
+        told = (by_tie if other else by_table)((name, seed))
+        came = TABLES((method, name, seed)) if size == "full" else _table(method, name, seed)
+        apart.append(abs(came["test problems"] - told))
+    near = estimate(apart, most=stated.margin, of="tables")
+    worst = max(apart)
+    scope = f"{', '.join(names)}, seed 0: SFT with Adam, Q-learning on process reward entry by entry; exact accuracy on test problems; margin {stated.margin}, Student's t over tables"
+    figure = f"apart by {near.mean:.4f} in [{near.low:.4f}, {near.high:.4f}], at most {worst:.4f}, {len(apart)} tables"
+    return decide(True, figure, scope, near)
+
+
+CHECKS = (
+    _tables,
+    _near(
+        "sft",
+        "After SFT training problems are right as often as at the table of frequencies, within 0.1 in the mean.",
+        Foretold("SFT", "sampled_train", by_table_trained, 0.1),
+        each_correct_step_alike=by_tie_trained,
+    ),
+    _near(
+        "sft-test",
+        "Test problems, too: what no path shows is worth next to nothing, within 0.1 in the mean.",
+        Foretold("SFT", "sampled_test", by_table, 0.1),
+        blank_rows_known_all_the_same=blank_rows_right,
+    ),
+    _near(
+        "q-walk",
+        "After Q-learning on process reward test problems are right as often as the walk at the tie, within 0.15 in the mean.",
+        Foretold("Q, process", "sampled_test", by_tie, 0.15),
+        short_ways=short_ways,
+        the_table_of_frequencies=by_table,
+    ),
+    _problems,
+    _near(
+        "outcome",
+        "On outcome reward, where episodes go on after an error, Q-learning loses the graph: within 0.05 of foretold, in the mean.",
+        Foretold("Q, outcome", "sampled_test", by_blindness, 0.05),
+        the_values_find_the_graph=if_ended,
+        the_start_is_kept=by_table,
+    ),
+    claim(
+        "unfound",
+        "transformer",
+        Asked(False, most=0.2),
+        {
+            "those foretold to be found as well": Asked(True, most=0.2),
+            "problems shuffled": Asked(False, most=0.2, shuffled=True),
+        },
+        title="Asked problems that the start is not foretold to answer in the budget stay unanswered after policy gradient: less than 0.2.",
+        **_ASKED,
+    )(_asked),
+    claim(
+        "found",
+        "transformer",
+        Asked(True, least=0.8),
+        {"those foretold not to be found as well": Asked(False, least=0.8)},
+        title="Those that it is foretold to answer are right more than 0.8 of the time.",
+        **_ASKED,
+    )(_asked),
+    *inapplicable(
+        "five",
+        formal="five graphs; what is formal is in the chapters that the lines name",
+        symbolic="five graphs; the identities are in the chapters that the lines name",
+        solver="five graphs; classes of graphs are in the chapters that the lines name",
+        exhaustive="the report's figures are computed again by independent code in the tests, on smaller graphs",
+        certified="no inequality between reals is claimed",
+    ),
+)
