@@ -4,12 +4,14 @@
     components); that the fixed point is unique if and only if the graph without the target has no
     cycle (c); that otherwise the set of fixed points has no upper bound, and in the large ones
     every step onto the target looks worse than another, so that the greedy policy never arrives.
-    A discount leaves one fixed point at most on every graph.  That reachability is the least
-    solution (b) and the end of sweeps from below (d) stands in T5_2.v.  What is left out: (e),
-    which starts above reachability the sweeps forgive, and updates of one entry at a time. *)
+    The sweeps arrive from just those starts that (e) names, and from these every fair order of
+    updates comes there too, with or without cycles.  A discount leaves one fixed point at most on
+    every graph.  That reachability is the least solution (b) and the end of sweeps from below (d)
+    stands in T5_2.v.  What is left out: the components of (a); single updates from starts
+    that (e) forbids, of which some arrive and some do not. *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From Planning Require Import Planning T5_2.
+From Planning Require Import Planning Orders T5_2.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
@@ -83,9 +85,9 @@ rewrite {1}/circling /process /ahead; congr (_ + _).
 by have [//|off_k] := eqVneq k i; rewrite best_circling.
 Qed.
 
-(** What the values of a fixed point are, whatever the graph: no less than reachability, than what an edge
-    leads to and than any other less one; and each is one of these: reachability itself, another less
-    one, or the value of a cycle that edges lead to. *)
+(** What the values of a fixed point are, whatever the graph: no less than reachability, than what
+    an edge leads to and than any other less one; and each is one of these: reachability itself,
+    another less one, or the value of a cycle that edges lead to. *)
 Definition solves (R : realFieldType) (V : finType) (A : rel V) (i : V) (v : V -> R) : Prop :=
   forall j, j != i ->
   [/\ (reaches A i j)%:R <= v j,
@@ -232,6 +234,85 @@ exists f => //; elim=> [//|m IH] j k off /=; rewrite [RHS]fixed // /process /ahe
 by have [//|off_k] := eqVneq k i; apply: best_ext => m'; apply: IH.
 Qed.
 
+(** The sweeps end at [A + R - 1] from just those starts: where edges off the target lead from a
+    node on a cycle to another node, its values are at most the reachability of the first;
+    elsewhere one more is forgiven. *)
+Definition sweeps_arrive_iff : Prop :=
+  forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (start : V -> V -> R),
+  no_infinity i start ->
+  (exists T : nat, forall t j k, (T <= t)%N -> j != i ->
+     iter t (process A i) start j k = structure A R i j k) <->
+  forall c e, on_cycle (without A i) c -> e != i ->
+  best i start e <= (reaches A i c)%:R + (~~ connect (without A i) c e)%:R.
+
+Section Circles.
+Variables (R : realFieldType) (V : finType) (A : rel V) (i : V) (start : V -> V -> R).
+Notation v t k := (best i (iter t (process A i) start) k).
+
+Lemma sweep_value t j k : k != i ->
+  iter t.+1 (process A i) start j k = (A j k)%:R - 1 + v t k.
+Proof. by move=> off; rewrite iterS {1}/process /ahead (negPf off). Qed.
+
+(** Values travel back along edges off the target, a sweep an edge. *)
+Lemma travels p t j : path (without A i) j p -> v t (last j p) <= v (t + size p)%N j.
+Proof.
+elim: p j => [|k p IH] j /=; first by rewrite addn0.
+case/andP=> /and3P[edge _ off_k] /IH low; rewrite addnS; apply: le_trans low _.
+by apply: le_trans (best_ge i _ j k); rewrite sweep_value // edge subrr add0r.
+Qed.
+
+(** Around a cycle they travel for ever. *)
+Lemma circles c T t : on_cycle (without A i) c -> exists2 u, (T <= u)%N & v t c <= v u c.
+Proof.
+case/existsP=> y /andP[edge /connectP[p walk back]].
+have round u : v u c <= v (u + (size p).+1)%N c.
+  by have := @travels (y :: p) u c; rewrite /= edge -back; apply.
+elim: T => [|T [u late low]]; first by exists t.
+exists (u + (size p).+1)%N; last exact: le_trans low (round u).
+by rewrite addnS ltnS (leq_trans late) ?leq_addr.
+Qed.
+
+Lemma not_in_basin c e : on_cycle (without A i) c -> e != i ->
+  (reaches A i c)%:R + (~~ connect (without A i) c e)%:R < best i start e ->
+  exists t, (reaches A i c)%:R < v t c.
+Proof.
+move=> on off_e; case: (boolP (connect _ c e)) => [/connectP[p walk ->]|_] high.
+  exists (0 + size p)%N; apply: lt_le_trans (travels 0 walk).
+  by rewrite addr0 in high.
+exists 1%N; apply: lt_le_trans (best_ge i _ c e); rewrite sweep_value //.
+by rewrite -addrA ltr_paddl ?ler0n // addrC ltr_subr_addr.
+Qed.
+End Circles.
+
+Theorem sweeps_arrive_iff_holds : sweeps_arrive_iff.
+Proof.
+move=> R V A i start [m bounded]; split=> [[T there] c e on off_e|basin].
+  rewrite leNgt; apply/negP => /(not_in_basin on off_e)[t high].
+  have [u late low] := circles start T t on.
+  have off_c : c != i by case/existsP: on => y /andP[/and3P[]].
+  have := lt_le_trans high low; rewrite -(best_structure R A off_c) ltNge => /negP; apply.
+  by apply: best_le => k; rewrite there // best_ge.
+have is_run : run A i (fun _ _ _ => 1) (fun t => iter t (process A i) start).
+  by move=> t j k off; rewrite mul1r addrC subrK.
+have small : steps_to1 (fun _ (_ _ : V) => 1 : R) by move=> t j k; rewrite ler01 lexx.
+have [//|T there] := @arrives_in_basin R V A i _ _ is_run small m bounded basin.
+  by move=> j k T off; exists T.
+by exists T.
+Qed.
+
+(** From these starts every fair order of single updates comes to it as well. *)
+Definition fair_orders_in_basin : Prop :=
+  forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  (forall c e, on_cycle (without A i) c -> e != i ->
+   best i (f 0%N) e <= (reaches A i c)%:R + (~~ connect (without A i) c e)%:R) ->
+  no_infinity i (f 0%N) -> run A i a f -> steps_to1 a -> fair i a -> comes_to i f (structure A R i).
+
+Theorem fair_orders_in_basin_holds : fair_orders_in_basin.
+Proof.
+move=> R V A i a f basin [m bounded] is_run small.
+exact: (@comes_in_basin R V A i a f is_run small m bounded basin).
+Qed.
+
 (** The sweep of process reward with a discount [g]. *)
 Definition discounted (R : realFieldType) (V : finType) (A : rel V) (i : V) (g : R)
   (f : V -> V -> R) (j k : V) : R :=
@@ -325,4 +406,94 @@ move=> /(_ [realFieldType of rat] _ pair_of_nodes (inord 2)) [M below].
 have [f fixed above] := no_bound_holds pair_has_cycle M.
 have off : (inord 0 : 'I_3) != inord 2 by rewrite -val_eqE /= !inordK.
 by have := le_lt_trans (below f fixed _ off) (above _ off); rewrite ltxx.
+Qed.
+
+(** Wrong: where the values on cycles are at most reachability the sweeps arrive; one that a cycle
+    leads to is enough to keep it high. *)
+Definition wrong_only_cycles_count : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (start : V -> V -> R),
+  (forall c, on_cycle (without A i) c -> best i start c <= (reaches A i c)%:R) ->
+  exists T : nat, forall t j k, (T <= t)%N -> j != i ->
+  iter t (process A i) start j k = structure A R i j k.
+
+Theorem wrong_only_cycles_count_fails : ~ wrong_only_cycles_count.
+Proof.
+(* A self-loop that also leads on, to a node of value 1 from which nothing goes. *)
+pose loop := Some true; pose dead := Some false.
+pose A : rel (option bool) := fun j k => (j == loop) && (k != None).
+pose start (j _ : option bool) : rat := (j == dead)%:R.
+have best_start j : best None start j = (j == dead)%:R by exact: (@best_eq _ _ None start j j).
+have on : on_cycle (without A None) loop.
+  by apply/existsP; exists loop; rewrite connect0.
+move=> /(_ [archiFieldType of rat] _ A None start) [|T there].
+  by move=> c /existsP[y /andP[/and3P[/andP[/eqP-> _] _ _] _]]; rewrite best_start ler0n.
+have arrives : exists T : nat, forall t j k, (T <= t)%N -> j != None ->
+    iter t (process A None) start j k = structure A [realFieldType of rat] None j k by exists T.
+have [/(_ arrives) basin _] := @sweeps_arrive_iff_holds _ _ A _ _ (archimedean None start).
+have := basin loop dead on isT; rewrite best_start (connect1 (_ : without A None loop dead)) //=.
+suff -> : reaches A None loop = false by [].
+apply/negbTE/negP => /connectP[p].
+suff off j : j != None -> path A j p -> None = last j p -> False by exact: off.
+elim: p j => [|k p IH] j off /=; first by move=> _ same; rewrite -same in off.
+by case/andP=> /andP[_ off_k]; apply: IH.
+Qed.
+
+(** Wrong: the sweeps arrive only from starts below reachability; without cycles they arrive from
+    every start. *)
+Definition wrong_only_from_below : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (start : V -> V -> R),
+  (exists T : nat, forall t j k, (T <= t)%N -> j != i ->
+     iter t (process A i) start j k = structure A R i j k) ->
+  forall k, k != i -> best i start k <= (reaches A i k)%:R.
+
+Theorem wrong_only_from_below_fails : ~ wrong_only_from_below.
+Proof.
+pose start (_ _ : bool) : rat := 2%:R.
+have [_ arrives] := @sweeps_arrive_iff_holds _ _ no_edge _ _ (archimedean true start).
+move=> /(_ _ _ _ _ start (arrives (in_basin_acyclic start no_edge_acyclic)) false isT).
+rewrite (@best_eq _ _ true start false false) //; apply/negP; rewrite -ltNge.
+by apply: (@le_lt_trans _ _ 1); rewrite ?lern1 ?leq_b1.
+Qed.
+
+(** Wrong: from other starts no fair order arrives; an order that first overwrites what is too high
+    does. *)
+Definition wrong_orders_only_in_basin : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  run A i a f -> steps_to1 a -> fair i a -> comes_to i f (structure A R i) ->
+  forall c e, on_cycle (without A i) c -> e != i ->
+  best i (f 0%N) e <= (reaches A i c)%:R + (~~ connect (without A i) c e)%:R.
+
+Theorem wrong_orders_only_in_basin_fails : ~ wrong_orders_only_in_basin.
+Proof.
+(* Two nodes that point at each other, the target out of reach: one starts at a half, and is
+   updated first. *)
+pose A : rel (option bool) := fun j k => (j != None) && (k == omap negb j).
+pose a (t : nat) (j _ : option bool) : rat := if t is 0%N then (j == Some true)%:R else 1.
+pose start (j _ : option bool) : rat := if j == Some true then 2%:R^-1 else 0.
+pose f := follow A None a start.
+have is_run : run A None a f by exact: follow_run.
+have small : steps_to1 a by move=> [|t] [[]|] k.
+have best_start j : best None start j = start j None by exact: (@best_eq _ _ None start j None).
+have lost (b : bool) : reaches A None (Some b) = false.
+  apply/negbTE/negP => /connectP[p]; elim: p b => [|k p IH] b //=.
+  by case/andP=> /eqP->; apply: IH.
+have low k : k != None -> best None (f 1%N) k <= (reaches A None k)%:R.
+  case: k => [b|//] _; rewrite lost; apply: best_le => k; rewrite /f /= /process /ahead.
+  by case: b k => [] [[]|]; rewrite /= ?best_start.
+have later : run A None (fun t => a t.+1) (fun t => f t.+1).
+  by move=> t j k off; apply: is_run.
+have fair_later : fair None (fun t => a t.+1).
+  exact: (@constant_fair [archiFieldType of rat] _ None 1).
+have comes : comes_to None f (structure A _ None).
+  move=> eps eps0; have small' : steps_to1 (fun t => a t.+1) by move=> t; apply: small.
+  have [T near] := fair_orders_from_below_holds low later small' fair_later eps0.
+  by exists T.+1 => -[//|t] j k late; apply: near.
+have fair_a : fair None a.
+  move=> j k off M; have [t enough] := fair_later j k off M; exists t.+1.
+  by rewrite big_ord_recl (le_trans enough) // ler_addr; case/andP: (small 0%N j k).
+have on : on_cycle (without A None) (Some true).
+  apply/existsP; exists (Some false).
+  by apply/andP; split=> //; apply: connect1.
+move=> /(_ _ _ A None a f is_run small fair_a comes (Some true) (Some true) on isT).
+by rewrite lost connect0 best_start.
 Qed.

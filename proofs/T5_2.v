@@ -2,45 +2,21 @@
 
     The paper: with process reward Q-learning's limit is [A + R - 1], so that adjacency and
     reachability can be read from it.  Here: that table is a fixed point on every graph, the least
-    one, the only one where the graph without the target has no cycle (Cycles.v: and only there),
-    and the end of the sweeps from every start below reachability, after as many sweeps as there
-    are nodes and one more.  What is left out: sampled updates with steps that are not 1 (a stochastic limit). *)
+    one, the only one where the graph without the target has no cycle (Cycles.v: and only there);
+    the end of the sweeps from every start below reachability, after as many sweeps as there
+    are nodes and one more; and the limit of every order of updates with steps of at most 1, those
+    of each entry summing to infinity, from every start where the graph without the target has no
+    cycle, and from every start below reachability elsewhere.  Since no goal depends on chance,
+    that is the limit of sampled Q-learning, sample by sample.  What is left out: that exploration
+    updates every entry again and again, with probability 1 (the theorem's assumption). *)
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From Planning Require Import Planning.
+From Planning Require Import Planning Orders.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.
 Import Order.Theory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
-
-(** * Finite graphs *)
-
-(** Where it holds at no cycle, a property that some node has holds at a node none of whose next nodes
-    has it: follow edges while you can. *)
-Lemma last_with (V : finType) (e : rel V) (P : pred V) (x : V) :
-  (forall y, P y -> ~~ on_cycle e y) -> P x -> exists2 y, P y & forall z, e y z -> ~~ P z.
-Proof.
-move=> no_cycle Px.
-have [y Py least] := arg_minnP (fun y => #|connect e y|) Px.
-exists y => // z edge; apply/negP => Pz.
-have := least z Pz; rewrite leqNgt => /negP; apply.
-apply/proper_card/properP; split.
-  by apply/subsetP => w; apply: connect_trans (connect1 edge).
-exists y; first exact: connect0.
-by apply: contra (no_cycle y Py) => back; apply/existsP; exists z; rewrite edge.
-Qed.
-
-Lemma reaches_step (V : finType) (A : rel V) (i j : V) :
-  j != i -> reaches A i j -> exists2 k, A j k & reaches A i k.
-Proof.
-move=> off /connectP[[/= _ same|k p /= /andP[edge walk] last]]; first by rewrite same eqxx in off.
-by exists k => //; apply/connectP; exists p.
-Qed.
-
-Lemma step_reaches (V : finType) (A : rel V) (i j k : V) :
-  A j k -> reaches A i k -> reaches A i j.
-Proof. by move=> edge; apply: connect_trans (connect1 edge). Qed.
 
 (** * What the largest value of a row is, in a fixed point *)
 Section Fixed.
@@ -84,7 +60,8 @@ Qed.
 
 Lemma v_reaches j : j != i -> reaches A i j -> 1 <= v j.
 Proof.
-move=> off /connectP[p]; elim: p j off => [|k p IH] j off /=; first by move=> _ same; rewrite same eqxx in off.
+move=> off /connectP[p]; elim: p j off => [|k p IH] j off /=.
+  by move=> _ same; rewrite same eqxx in off.
 case/andP=> edge walk last; have [same|off_k] := eqVneq k i.
   by apply: v_onto => //; rewrite -same.
 exact: le_trans (IH k off_k walk last) (v_edge off off_k edge).
@@ -132,10 +109,6 @@ Qed.
 End Fixed.
 
 (** * The claims *)
-
-Lemma structureE (R : realFieldType) (V : finType) (A : rel V) (i j k : V) :
-  structure A R i j k = (A j k)%:R - 1 + (reaches A i k)%:R.
-Proof. by rewrite /structure addrAC. Qed.
 
 (** [A + R - 1] is a fixed point on every graph, cycles and self-loops included. *)
 Definition structure_is_fixed : Prop :=
@@ -239,6 +212,47 @@ have [->|off_k] := eqVneq k i; first by rewrite /reaches connect0.
 exact: after_ge.
 Qed.
 
+(** Any order, any start: where the graph without the target has no cycle, a run with steps of at
+    most 1, those of each entry summing to infinity, comes to [A + R - 1].  ([no_infinity] holds of
+    all real numbers; a fall from an infinite value would take infinitely many steps of 1.) *)
+Definition fair_orders_converge : Prop :=
+  forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  acyclic (without A i) -> no_infinity i (f 0%N) -> run A i a f -> steps_to1 a -> fair i a ->
+  comes_to i f (structure A R i).
+
+Theorem fair_orders_converge_holds : fair_orders_converge.
+Proof.
+move=> R V A i a f no_cycle [m bounded] is_run small.
+exact: (@comes_in_basin R V A i a f is_run small m bounded (in_basin_acyclic _ no_cycle)).
+Qed.
+
+(** With cycles the same holds from a start that promises no more than reachability. *)
+Definition fair_orders_from_below : Prop :=
+  forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  (forall k, k != i -> best i (f 0%N) k <= (reaches A i k)%:R) ->
+  run A i a f -> steps_to1 a -> fair i a -> comes_to i f (structure A R i).
+
+Theorem fair_orders_from_below_holds : fair_orders_from_below.
+Proof.
+move=> R V A i a f below is_run small.
+apply: (@comes_in_basin _ _ _ _ _ _ is_run small 1%N) (in_basin_below below) => k off.
+by apply: le_trans (below k off) _; rewrite lern1 leq_b1.
+Qed.
+
+(** Where each entry is now and then replaced by its goal, whatever steps of at most 1 are made
+    between, the table is [A + R - 1] from some time on. *)
+Definition replacing_orders_arrive : Prop :=
+  forall (R : realFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  acyclic (without A i) -> no_infinity i (f 0%N) -> run A i a f -> steps_to1 a ->
+  (forall j k T, j != i -> exists2 t, (T <= t)%N & a t j k = 1) ->
+  exists T : nat, forall t j k, (T <= t)%N -> j != i -> f t j k = structure A R i j k.
+
+Theorem replacing_orders_arrive_holds : replacing_orders_arrive.
+Proof.
+move=> R V A i a f no_cycle [m bounded] is_run small.
+exact: (@arrives_in_basin R V A i a f is_run small m bounded (in_basin_acyclic _ no_cycle)).
+Qed.
+
 (** All feasible steps are worth the same, 1: no correct next node is preferred. *)
 Definition feasible_steps_tie : Prop :=
   forall (R : realFieldType) (V : finType) (A : rel V) (i j k : V), j != i ->
@@ -299,4 +313,97 @@ have edge a b : (a < 3)%N -> (b < 3)%N -> A (inord a) (inord b) = (b == a.+1).
 have := wrong _ _ A (inord 2) zeros below (inord 0) (inord 1) (far 0%N 2%N isT isT isT).
 rewrite /process /ahead flat /structure edge // (negPf (far 1%N 2%N isT isT isT)).
 by have -> : reaches A (inord 2) (inord 1) by apply: connect1; rewrite edge.
+Qed.
+
+(** The run of given steps from a start. *)
+Fixpoint follow (R : realFieldType) (V : finType) (A : rel V) (i : V) (a : nat -> V -> V -> R)
+    (start : V -> V -> R) (t : nat) : V -> V -> R :=
+  if t is t'.+1 then let f := follow A i a start t' in
+    fun j k => f j k + a t' j k * (process A i f j k - f j k) else start.
+
+Lemma follow_run (R : realFieldType) (V : finType) (A : rel V) (i : V) (a : nat -> V -> V -> R)
+  (start : V -> V -> R) : run A i a (follow A i a start).
+Proof. by []. Qed.
+
+(** No edges, the target is [true]: the step onto it is worth 0. *)
+Definition no_edge : rel bool := fun _ _ => false.
+
+Lemma no_edge_acyclic : acyclic (without no_edge true).
+Proof. by apply/forallP => x; apply/existsP => -[y /andP[/and3P[]]]. Qed.
+
+Lemma onto_is0 (R : realFieldType) : structure no_edge R true false true = 0.
+Proof. by rewrite /structure /reaches connect0 add0r subrr. Qed.
+
+Lemma follow_onto (R : realFieldType) (a : nat -> bool -> bool -> R) start t :
+  follow no_edge true a start t.+1 false true
+  = follow no_edge true a start t false true * (1 - a t false true).
+Proof. by rewrite /= /process /ahead /= subrK sub0r mulrN mulrBr mulr1 mulrC. Qed.
+
+Lemma constant_fair (R : archiFieldType) (V : finType) (i : V) (c : R) :
+  1 <= c -> fair i (fun _ (_ _ : V) => c).
+Proof.
+move=> large j k _ M; exists (Num.bound `|M|).
+rewrite sumr_const card_ord (le_trans (ler_norm M)) //.
+apply: le_trans (ltW (archi_boundP (normr_ge0 M))) _.
+by rewrite -[X in X <= _]mulr1 mulr_natl ler_muln2r large orbT.
+Qed.
+
+(** Wrong: any fair order comes to it on every graph; a self-loop keeps a high start. *)
+Definition wrong_fair_on_every_graph : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  run A i a f -> steps_to1 a -> fair i a -> comes_to i f (structure A R i).
+
+Theorem wrong_fair_on_every_graph_fails : ~ wrong_fair_on_every_graph.
+Proof.
+pose A : rel bool := fun j k => ~~ k; pose high (j k : bool) : rat := if k then 0 else 2%:R.
+have best_high j : best true high j = 2%:R by apply: (@best_eq _ _ true high j false); case.
+have is_run : run A true (fun _ _ _ => 1) (fun _ => high).
+  by move=> t [] [] // _; rewrite /process /ahead /= ?best_high.
+move=> /(_ [archiFieldType of rat] _ A true _ _ is_run (fun _ _ _ => isT)).
+move=> /(_ (constant_fair (lexx 1)) 1 isT)[T /(_ T false false (leqnn T) isT)].
+rewrite /structure; have -> // : reaches A true false = false.
+by apply/negbTE/negP => /connectP[p]; elim: p => [//|[] p IH] //=.
+Qed.
+
+(** Wrong: it is enough that every entry moves again and again, by steps above 0; steps that
+    shrink too fast stop on the way. *)
+Definition wrong_steps_may_die_out : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  acyclic (without A i) -> run A i a f -> steps_to1 a -> (forall t j k, 0 < a t j k) ->
+  comes_to i f (structure A R i).
+
+Theorem wrong_steps_may_die_out_fails : ~ wrong_steps_may_die_out.
+Proof.
+pose a (t : nat) (_ _ : bool) : rat := (t.+2%:R ^+ 2)^-1.
+have a0 t j k : 0 < a t j k by rewrite invr_gt0 exprn_gt0 ?ltr0n.
+have small : steps_to1 a.
+  by move=> t j k; rewrite ltW //= invf_le1 ?exprn_gt0 ?ltr0n // exprn_ege1 // (ler_nat _ 1).
+have is_run := @follow_run _ _ no_edge true a (fun _ _ => 1).
+move=> /(_ _ _ _ _ a _ no_edge_acyclic is_run small a0 4%:R^-1 isT)[T].
+move=> /(_ T false true (leqnn T) isT); rewrite onto_is0 subr0.
+have -> : follow no_edge true a (fun _ _ => 1) T false true = (1 + T.+1%:R^-1) / 2%:R.
+  elim: T => [|T IH]; first by [].
+  rewrite follow_onto {}IH /a -[T.+2]addn2 -[T.+1]addn1 !natrD.
+  have T0 : (0 : rat) <= T%:R by rewrite ler0n.
+  by field; rewrite !gt_eqF // ltr_spaddr.
+have T0 : (0 : rat) <= T.+1%:R^-1 by rewrite invr_ge0 ler0n.
+rewrite ger0_norm ?divr_ge0 ?addr_ge0 // leNgt => /negP[].
+by rewrite ltr_pdivl_mulr // (@lt_le_trans _ _ 1) // ler_addl.
+Qed.
+
+(** Wrong: steps of any size will do; steps of 2 throw an entry from side to side. *)
+Definition wrong_any_step_size : Prop :=
+  forall (R : archiFieldType) (V : finType) (A : rel V) (i : V) (a f : nat -> V -> V -> R),
+  acyclic (without A i) -> run A i a f -> (forall t j k, 0 <= a t j k) -> fair i a ->
+  comes_to i f (structure A R i).
+
+Theorem wrong_any_step_size_fails : ~ wrong_any_step_size.
+Proof.
+pose a (t : nat) (_ _ : bool) : rat := 2%:R.
+have is_run := @follow_run _ _ no_edge true a (fun _ _ => 1).
+move=> /(_ [archiFieldType of rat] _ _ _ a _ no_edge_acyclic is_run (fun _ _ _ => isT)).
+move=> /(_ (@constant_fair _ _ true 2%:R (ler1n _ 2)) 2%:R^-1 isT)[T].
+move=> /(_ T false true (leqnn T) isT).
+rewrite onto_is0 subr0; suff -> : `|follow no_edge true a (fun _ _ => 1) T false true| = 1 by [].
+by elim: T => [|T IH]; rewrite ?normr1 // follow_onto normrM IH /a mul1r.
 Qed.
