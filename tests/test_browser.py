@@ -722,7 +722,7 @@ BOX = """() => {
 
 def visited(browser, address):
     page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(address)
+    page.goto(address, wait_until="domcontentloaded")  # what is asked needs no formulas
     return page
 
 
@@ -783,3 +783,22 @@ def test_screenshots_are_kept(html, browser, serve):
         page.close()
     kept = list(folder.glob("*.png"))
     assert len(kept) == 10 and all(shot.stat().st_size > 20_000 for shot in kept)
+
+
+def test_pages_become_one_pdf_with_links_inside(html, browser, serve, monkeypatch):
+    pytest.importorskip("pypdf", reason="pypdf is not installed, so no PDF was made")
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    pdf, base = load_tool("pdf"), serve(html)
+    assert len(pdf.order()) == len(set(pdf.order())) > 20
+    parts = [
+        (base + name, *pdf.printed(browser, base + name))
+        for name in ("book/cite.html", "book/deviations.html")
+    ]
+
+    def inside(writer):
+        links = (held.get_object() for page in writer.pages for held in page.get("/Annots") or ())
+        return sum("/Dest" in link and isinstance(link["/Dest"], list) for link in links)
+
+    both = pdf.together(parts)
+    assert [entry.title for entry in both.outline] == ["Cite and reuse", parts[1][1]]
+    assert inside(both) > inside(pdf.together(parts[:1]))

@@ -218,3 +218,18 @@ def test_figures_are_written_with_their_texts(tmp_path):
     assert all(figure["caption"] and figure["alt"] for figure in listed)
     png = (tmp_path / f"{listed[0]['page']}-{listed[0]['name']}.png").read_bytes()
     assert png.startswith(b"\x89PNG")
+
+
+def test_papers_are_linked_where_they_are_named_and_not_in_code_or_links():
+    context = {}
+
+    def mended(body):
+        context["body"] = body
+        extension("mend").mend(None, "", "", context, None)
+        return context["body"]
+
+    link = '<a href="https://arxiv.org/abs/2509.22613">arXiv:2509.22613</a>'
+    assert mended("<p>2026. arXiv:2509.22613.</p>") == f"<p>2026. {link}.</p>"
+    assert mended("<p><em>ICLR</em>, arXiv:2509.22613</p>").count("<a ") == 1
+    for left in (link, "<pre><span>arXiv:2509.22613</span></pre>", "<p>arXiv:12345.678</p>"):
+        assert mended(left) == left

@@ -56,7 +56,7 @@ def imports(path):
             continue
         for module, name in names:
             packages.add(module.split(".")[0])
-            if module == "planlib" and name and not name.startswith("_"):
+            if module == "planlib" and name and not (name.startswith("_") or name.isupper()):
                 modules.add(name)
             elif module.startswith("planlib."):
                 modules.add(module.split(".")[1])

@@ -48,7 +48,7 @@ def together(parts: list[tuple[str, str, bytes]]):
     for address, title, pdf in parts:
         first[address] = len(writer.pages)
         writer.append(PdfReader(io.BytesIO(pdf)), import_outline=False)
-        writer.add_outline_item(title, first[address])
+        writer.add_outline_item(title=title, page_number=first[address])
     for page in writer.pages:
         for held in page.get("/Annots") or ():
             link = held.get_object()

@@ -193,6 +193,7 @@ def summary_box(doctree, page: str, picture: str | None) -> None:
             "The picture": figure["ids"][0] if figure else None,
             "The statement": statement,
             "What was found, in points": "summary" if "summary" in inside else None,
+            "The verdicts": "verdicts" if "verdicts" in inside else None,
             "Exercises": "exercises" if "exercises" in inside else None,
         }
     )

@@ -13,6 +13,8 @@ REPLACED = {
     'role="doc-biblioentry"': 'role="listitem"',
 }
 FIGURE = re.compile(r'(<figure [^>]*>\s*)(<img [^>]*?src="([^"]+)"[^>]*/>)')
+# A paper that is named by its number, in text and not in code or a link.
+ARXIV = re.compile(r"(<(?:p|li|dd|td|/em|/strong)\b[^>]*>[^<]*?)\b(arXiv[: ](\d{4}\.\d{5}))(?!\d)")
 SOURCE = re.compile(
     r'<a href="([^"]*/)?([^"/]+)" target="_blank"\s+class="btn btn-sm btn-download-source'
 )
@@ -37,6 +39,7 @@ def mend(app, pagename, templatename, context, doctree):
     body = context.get("body", "")
     for old, new in REPLACED.items():
         body = body.replace(old, new)
+    body = ARXIV.sub(r'\1<a href="https://arxiv.org/abs/\3">\2</a>', body)
     # A figure scrolls in its own box where it would be too small to read, and opens by a click.
     box = r'\1<div class="wide" tabindex="0"><a href="\3" title="Open at full size">\2</a></div>'
     context["body"] = FIGURE.sub(box, body)
