@@ -1,4 +1,4 @@
-"""Command line of planlib: verify a theorem, list the claims, predict, train one model."""
+"""Command line of planlib: verify a theorem, list the claims, predict, train one model, compare."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ EXAMPLES = f"""examples:
   python -m planlib train filtered-sft --negative-weight 0.1
   python -m planlib train q --reward outcome --discount 0.98 --seed 2
   python -m planlib train sft --graph my.csv --layers 2 --train-fraction 0.5
+  python -m planlib compare q --seed 2
   python -m planlib train q --help             every setting of a run
   python -m planlib study q-ingredients        make the runs of a study that are missing
   python -m planlib study q-seeds --jobs 2     the same, two at once
@@ -85,6 +86,14 @@ def _parser() -> argparse.ArgumentParser:
         "settings", nargs=argparse.REMAINDER, help="'train METHOD --help' prints them all"
     )
 
+    compare = commands.add_parser(
+        "compare", help="a stored run beside what was foretold of it", **shape
+    )
+    compare.add_argument("method", choices=METHODS)
+    compare.add_argument(
+        "settings", nargs=argparse.REMAINDER, help="as those of train, which made it"
+    )
+
     runs = commands.add_parser("study", help="make the missing runs of a study", **shape)
     runs.add_argument("name", help="such as q-seeds; an unknown name lists them")
     runs.add_argument("--jobs", type=int, default=1, help="runs at once, one thread each")
@@ -116,6 +125,7 @@ def main(arguments: list[str] | None = None) -> int:
         "list": _list,
         "predict": _predict,
         "train": _train,
+        "compare": _compare,
         "study": _study,
         "recheck": _recheck,
     }
@@ -216,6 +226,16 @@ def _train(options: argparse.Namespace) -> int:
     folder = out or study.RUNS
     run = study.store_run(config, folder)
     _report(run.metrics, folder / config.key / "model.safetensors")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from planlib import settings, study
+
+    config, out = settings.read(options.method, options.settings)
+    compared = importlib.import_module("theorems.predict_compared").compared
+    for row in compared(config, out or study.RUNS):
+        print(row.text())
     return 0
 
 

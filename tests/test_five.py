@@ -27,7 +27,7 @@ PARCELS = ("parcels", 0)
 def test_what_was_foretold_is_what_the_report_says(case):
     now = json.loads(json.dumps(five.foretell(case)))
     kept = json.loads(five.FORETOLD.read_text())[f"{case[0]}, seed {case[1]}"]
-    assert kept.keys() == now.keys()
+    assert kept.keys() <= now.keys()  # a line that joins the report later was not foretold
     for line, figures in kept.items():
         for name, figure in figures.items():
             said = now[line][name]
@@ -148,14 +148,12 @@ def test_found_and_unfound_are_told_apart(monkeypatch):
     assert [c.run("small").verdict for c in checks] == ["FAIL", "FAIL"]
 
 
-def test_tables_as_foretold_pass_and_swapped_ones_do_not(monkeypatch):
+def test_trained_tables_are_where_the_report_says():
     (check,) = [c for c in five.CHECKS if c.claim == "five/tables"]
-    told = {"SFT": five.by_table, "Q-learning": five.by_tie}
-    monkeypatch.setattr(
-        five, "_table", lambda method, *case: {"test problems": told[method](case) + 0.001}
-    )
-    record = check.run("small")
-    assert record.verdict == "PASS" and record.control == "REJECTED"
+    came = five._table(*PARCELS)
+    assert came["test problems"] == pytest.approx(five.by_table(PARCELS), abs=0.02)
+    assert abs(came["test problems"] - five.by_tie(PARCELS)) > 0.2
+    assert all(c.by is not check.statement.by for c in check.mutations.values())
 
 
 def test_runs_that_are_missing_are_said_to_be(monkeypatch):

@@ -229,6 +229,10 @@ def test_lines_say_what_the_tables_hold(found):
         for x in m["table"][test]
     ]
     assert p.line("groups that move").values["test problems asked"] == pytest.approx(np.mean(mixed))
+    lifted = p.line("soft values").values
+    x = np.exp(1 / lifted["weight"])
+    wanted = np.mean([j * x / (1 - j + j * x) for j in m["table"][test]])
+    assert lifted["test problems"] == pytest.approx(wanted) and wanted > lifted["start"]
     half = predict_lines._half(5.0)
     assert (1 - 1 / 5) ** half == pytest.approx(0.5)
     rows = (m["shown"] >= 2) & (m["visits"] > 0)
@@ -429,3 +433,21 @@ def test_help_prints_every_setting(capsys):
     assert caught.value.code == 0
     words = {word.strip(",│") for word in capsys.readouterr().out.split()}
     assert {"--paths", "--html", "--json", "--train-fraction", "--q.false-alarm"} <= words
+
+
+def test_a_stored_run_beside_what_was_foretold(tmp_path, capsys):
+    small = ["--graph", "er:n=8,p=0.4,acyclic,seed=1", "--width", "16", "--max-length", "32", "--paths-per-pair", "2"]  # fmt: skip
+    small += ["--sft.steps", "4", "--sft.batch-size", "16", "--out", str(tmp_path)]
+    q = ["--steps", "2", "--batch-size", "8"]
+    assert main(["compare", "q", *small, *q]) == 64
+    assert "make it" in capsys.readouterr().err
+    assert main(["train", "sft", *small]) == main(["train", "q", *small, *q]) == 0
+    capsys.readouterr()
+    assert main(["compare", "q", *small, *q]) == 0
+    text = capsys.readouterr().out
+    assert "SFT, test problems" in text and "3.1/proved" in text
+    # On a graph without cycles every correct walk arrives; two updates do not teach it.
+    (line,) = [line for line in text.splitlines() if line.startswith("Q-learning")]
+    told, came = (float(x) for x in re.findall(r"\d\.\d{3}", line))
+    assert told > 0.99 > came
+    assert main(["compare", "q", *small, *q, "--reward", "outcome"]) == 64

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_sft_alone_and_bands_of_seeds(page, monkeypatch, capsys):
     mine |= {f"PG, seed {s}": methods["PG, λ = 0"] for s, methods in after.items()}
     mine["strong KL"] = after[0]["PG, λ = 0.1"]
     monkeypatch.setattr(studies, "MINE", mine)
-    names = page(3)
+    names = page(4)
     left = names["axes"][0]
     drawn = {line.get_label(): line for line in left.get_lines()}
     ours = [label for label in drawn if label not in ("more SFT", "PG, λ = 0", "PG, λ = 0.1")]
@@ -68,7 +69,11 @@ def test_the_commands_on_the_page_are_read():
     cells = json.loads((NOTEBOOKS / "run_your_own.ipynb").read_text())["cells"]
     page = "".join("".join(c["source"]) + "\n" for c in cells if c["cell_type"] == "markdown")
     found = (page.replace("\\\n", " ") + EXAMPLES).splitlines()
-    commands = [line.split(" train ")[1].split() for line in found if "planlib train " in line]
+    commands = [
+        re.split(" train | compare ", line)[1].split()
+        for line in found
+        if "planlib train " in line or "planlib compare " in line
+    ]
     commands = [words for words in commands if "--help" not in words]
     assert len(commands) >= 6
     for method, *arguments in commands:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy import special
 
 from planlib.curves import READ_OUT
 from theorems.predict_lines import TABLE, Case, as_column, make_line
@@ -168,6 +169,38 @@ def outcome(case: Case) -> Line:
     )  # fmt: skip
 
 
+SOFT_WEIGHT = 0.2  # for comparison, where none is set: that of the chapter's runs
+
+
+def soft_values(case: Case) -> Line | None:
+    """What soft values make of the start: each problem's log-odds of success rise by ``1 / lambda``."""
+    m, q = case.measured, case.settings.q
+    if "table" not in m:
+        return None
+    weight = q.soft_weight or SOFT_WEIGHT
+    with np.errstate(divide="ignore"):
+        m.columns["soft"] = special.expit(special.logit(m["table"]) + 1 / weight)
+    test = m.has(TEST)
+    figures = {
+        "weight": weight,
+        "start": case.mean("table", test),
+        "test problems": case.mean("soft", test),
+        "prompts": case.mean("soft", m.asked),
+    }
+    sentence = (
+        "Soft values of weight {weight} raise each problem's log-odds of success by its inverse: from {start_pct} of the test "
+        "problems at the table of frequencies to {test_problems_pct}, right answers in the proportions of the start; what "
+        "the start never answers stays so."
+    )
+    return make_line(
+        case, "soft values", figures, "share", sentence, "soft/success",
+        if_so("soft values are learned", q.soft_weight > 0, f"their weight is 0: for comparison, at {SOFT_WEIGHT:g}"),
+        if_so("outcome reward", q.reward == "outcome", f"the reward is {q.reward}"),
+        if_so("errors end the episode", q.stop_at_error and q.stop_probability == 1, "where episodes go on, other values solve the equation"),
+        TABLE,
+    )  # fmt: skip
+
+
 # --- a noisy judge -------------------------------------------------------------------------------
 
 
@@ -205,6 +238,6 @@ def judge(case: Case) -> Line:
 
 
 LINES: dict[str, tuple[Callable, ...]] = {
-    "q": (unique, starts, high_start, tie_walk, discounts, outcome),
+    "q": (unique, starts, high_start, tie_walk, discounts, outcome, soft_values),
     "judge": (judge,),
 }
