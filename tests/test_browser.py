@@ -51,6 +51,7 @@ PHONE = """() => {
   const found = [], root = document.scrollingElement;
   if (root.scrollWidth > root.clientWidth) found.push('page: ' + root.scrollWidth);
   for (const e of document.querySelectorAll('article table, article .wide img')) {
+    if (!e.checkVisibility()) continue;  // folded: laid out when it is opened
     let box = e.parentElement;
     while (box && !['auto', 'scroll'].includes(getComputedStyle(box).overflowX)) box = box.parentElement;
     if (box && e.scrollWidth > box.clientWidth + 1 && !box.closest('.scrolls'))
