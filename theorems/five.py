@@ -126,8 +126,8 @@ def found_in_the_budget(case: Case, pairs: np.ndarray) -> np.ndarray:
 # --- measured ------------------------------------------------------------------------------------
 
 
-def _by_problem(config: RunConfig) -> dict[str, str]:
-    """Right ones of ten samples, one hexadecimal digit a problem in the split's order."""
+def _by_problem(config: RunConfig) -> dict[str, list[float]]:
+    """Share of right ones of ten samples, problem by problem in the split's order."""
     run = load_run(config)
     temperature = READ_OUT if config.q else 1.0
     kinds = {"test": run.task.split.test_pairs, "asked": run.task.split.asked_pairs}
@@ -139,7 +139,7 @@ def _by_problem(config: RunConfig) -> dict[str, str]:
         how = {"samples": SAMPLES, "temperature": temperature, "max_length": longest(run.task)}
         tokens = sample(run.model, pairs, generator, **how)
         right = check_sequences(run.task.graph, tokens) == Outcome.CORRECT
-        found[kind] = "".join(f"{x:x}" for x in right.reshape(-1, SAMPLES).sum(1))
+        found[kind] = right.reshape(-1, SAMPLES).mean(1).tolist()
     return found
 
 
@@ -153,8 +153,7 @@ BY_PROBLEM = Reading("five-problems", _by_problem, KEPT)
 
 def success(case: Case, method: str, kind: str = "test") -> np.ndarray:
     """Share of right samples by problem, of a kept model: shape ``(m,)``."""
-    digits = BY_PROBLEM(runs(case)[method])[kind]
-    return np.array([int(x, 16) for x in digits]) / SAMPLES
+    return np.array(BY_PROBLEM(runs(case)[method])[kind])
 
 
 def measured(case: Case, method: str, figure: str) -> float:
