@@ -5,7 +5,7 @@
     point, and the only one just when the graph without the target has no cycle.
     What is left out: that learning converges, and which starts find it on a graph with cycles. *)
 From mathcomp Require Import all_ssreflect all_algebra.
-From Planning Require Import Planning T5_2.
+From Planning Require Import Planning Orders T5_2.
 Set Implicit Arguments.
 Unset Strict Implicit.
 Unset Printing Implicit Defensive.

@@ -625,20 +625,25 @@ split=> //; move: s_in can there; rewrite inE => /eqP->; case: u => [//|m u] /=.
 case/andP=> _ /eqP->; by rewrite inE => /eqP.
 Qed.
 
-Theorem wrong_rises_without_choice_fails : ~ wrong_rises_without_choice E.
+End WrongRises.
+
+Theorem wrong_rises_without_choice_fails (R : realFieldType) (E : exponential R) :
+  ~ wrong_rises_without_choice E.
 Proof.
-move=> /(_ _ fork None ways (fun _ _ => 0) 1%N (Some true) (Some true) _ ways_some fork_perfect).
+have right := @fork_perfect R E.
+move=> /(_ _ fork None ways (fun _ _ => 0) 1%N (Some true) (Some true) _ ways_some right).
 move=> /(_ _ (@fork_next (Some true) isT) (ways_some _) (itself _)) rise.
-have [|] := @fork_rises (Some true) isT; last by rewrite /ways eqxx cards1.
+have [|] := @fork_rises R E (Some true) isT; last by rewrite /ways eqxx cards1.
 apply: rise; exists (Some true), [:: None]; split; rewrite ?inE //=.
 by rewrite andbT /policy_on softmax_on1 oner_neq0.
 Qed.
 
-Theorem wrong_rises_unvisited_fails : ~ wrong_rises_unvisited E.
+Theorem wrong_rises_unvisited_fails (R : realFieldType) (E : exponential R) :
+  ~ wrong_rises_unvisited E.
 Proof.
-move=> /(_ _ fork None ways (fun _ _ => 0) 1%N (Some false) (Some true) _ ways_some fork_perfect).
+have right := @fork_perfect R E.
+move=> /(_ _ fork None ways (fun _ _ => 0) 1%N (Some false) (Some true) _ ways_some right).
 move=> /(_ _ (@fork_next (Some false) isT) (itself _)) rise.
-have [|_ //] := @fork_rises (Some false) isT; apply: rise.
+have [|_ //] := @fork_rises R E (Some false) isT; apply: rise.
 by apply/card_gt1P; exists None, (Some true); rewrite /ways !inE.
 Qed.
-End WrongRises.

@@ -670,7 +670,7 @@ CHECKS = (
     formal.proved(
         "4.2",
         "T4_2",
-        "For every graph: no sample raises a wrong logit, rows keep their sums, and no finite logits are stationary for a source that can succeed.",
+        "For every graph: no sample raises a wrong logit, rows keep their sums, no finite logits are stationary for a source that can succeed, and a policy of any support is stationary exactly if each source succeeds with probability 0 or 1.",
     ),
     _sign,
     _samples,

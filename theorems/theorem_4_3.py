@@ -667,7 +667,7 @@ CHECKS = (
     formal.proved(
         "4.3",
         "T4_3",
-        "For every graph, horizon, step and batch: at perfection the expected divergence from uniform does not fall.",
+        "For every graph, horizon, step and batch: at perfection the expected divergence from uniform does not fall, and rises exactly where a row that is visited has a choice.",
     ),
     _proof,
     _leading,

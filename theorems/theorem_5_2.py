@@ -611,7 +611,7 @@ CHECKS = (
     formal.proved(
         "5.2",
         "T5_2",
-        "For every number of nodes: A + R - 1 is fixed, the least, the only one without cycles, and reached from below.",
+        "For every number of nodes: A + R - 1 is fixed, the least, the only one without cycles; every fair order of updates comes to it, from every start without cycles, from below with them.",
     ),
     _unique,
     _starts,

@@ -652,7 +652,7 @@ CHECKS = (
     formal.proved(
         "cycles",
         "Cycles",
-        "For every number of nodes: unique exactly where no cycle lies off the target; else unbounded, and at some fixed points greedy never arrives.",
+        "For every number of nodes: unique exactly where no cycle lies off the target; else unbounded, and at some fixed points greedy never arrives; sweeps arrive exactly from the starts of (e), fair orders from all of them.",
     ),
     _described,
     _bounded,
