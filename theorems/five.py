@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 
 from planlib.curves import READ_OUT, longest
-from planlib.evidence import Finding, claims, decide, inapplicable
+from planlib.evidence import FIXED, Finding, claims, decide, inapplicable
 from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
@@ -273,10 +274,38 @@ def _runs(stated: Foretold, size: str) -> Finding:
     return decide(True, figure, scope, near)
 
 
-def _near(name: str, title: str, stated: Foretold, **rivals: Callable):
-    wrong = {words.replace("_", " "): stated.rival(by) for words, by in rivals.items()}
-    how = {"seeds": tuple(FIVE_SEEDS), "title": title, "fixed": "before any run"}
-    return claim(name, "transformer", stated, wrong, **how)(_runs)
+def _near(name: str, title: str, stated: Foretold, wrong: dict[str, Callable], **how):
+    rivals = {words: stated.rival(by) for words, by in wrong.items()}
+    how = {"seeds": tuple(FIVE_SEEDS), "title": title, "fixed": "before any run"} | how
+    return claim(name, "transformer", stated, rivals, **how)(_runs)
+
+
+SEEN = FIXED[-1]  # what is said of the runs after all of them were seen
+BELOW = 0.1
+
+
+@claim(
+    "below-tie",
+    "transformer",
+    by_tie,
+    {"the values are blind, as with outcome reward": by_blindness},
+    seeds=tuple(FIVE_SEEDS),
+    fixed=SEEN,
+)
+def _below(by: Callable, size: str) -> Finding:
+    """But for the maze Q-learning on process reward ends below the walk at the tie, by over 0.1 of test problems."""
+    fell = [
+        by(case) - measured(case, "Q, process", "sampled_test")
+        for case in CASES
+        if case[0] != "maze"
+    ]
+    near = estimate(fell, least=BELOW, of="runs, two of a graph")
+    return decide(
+        True,
+        f"below by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(fell)} runs",
+        f"four graphs, seeds 0 and 1 of each; margin above {BELOW}, Student's t over runs",
+        near,
+    )
 
 
 # --- claims problem by problem -------------------------------------------------------------------
@@ -316,6 +345,7 @@ def bins(case: Case) -> Iterator[tuple[float, float, float, int]]:
     {"every problem of a graph alike": ByProblem(alike=True)},
     seeds=tuple(FIVE_SEEDS),
     fixed="before any run",
+    successor="order",
 )
 def _problems(stated, size):
     """Problem by problem Q-learning succeeds as the walk at the tie does: bins of foretold success are met within 0.15."""
@@ -334,6 +364,35 @@ def _problems(stated, size):
     return decide(True, figure, scope, near)
 
 
+RANKED = 0.2
+
+
+@claim(
+    "order",
+    "transformer",
+    False,
+    {"problems of a graph shuffled": True},
+    seeds=tuple(FIVE_SEEDS),
+    fixed=SEEN,
+)
+def _order(shuffled: bool, size: str) -> Finding:
+    """Where the walk is foretold to differ between problems, those with more of it are right more often: rank correlation over 0.2."""
+    found = []
+    for case in CASES:
+        pairs = make_task(runs(case)["SFT"]).split.test_pairs
+        told, came = of_pairs(case, "discount 1", pairs), success(case, "Q, process")
+        if np.ptp(told) > APART:
+            told = np.random.default_rng(case[1]).permutation(told) if shuffled else told
+            found.append(float(spearmanr(told, came).statistic))
+    near = estimate(found, least=RANKED, of="runs, two of a graph")
+    return decide(
+        True,
+        f"rank correlation {near.mean:.2f} in [{near.low:.2f}, {near.high:.2f}], {len(found)} runs",
+        f"graphs on which test problems are foretold over {APART} apart, seeds 0 and 1; Spearman's, problem by problem; margin above {RANKED}, Student's t over runs",
+        near,
+    )
+
+
 @dataclass(frozen=True)
 class Asked:
     """Success after policy gradient on asked problems that are foretold to be found, or not to be."""
@@ -342,26 +401,38 @@ class Asked:
     least: float = -np.inf
     most: float = np.inf
     shuffled: bool = False
+    graphs: tuple[str, ...] = tuple(FIVE)
+    by_table: bool = False
 
 
-def asked_success(case: Case, found: bool, shuffled: bool = False) -> tuple[float, int]:
-    """Mean success after policy gradient on the asked problems of one kind, and how many they are."""
+def asked_success(
+    case: Case, found: bool, shuffled: bool = False, by_table: bool = False
+) -> tuple[float, int]:
+    """Mean success after policy gradient on the asked problems of one kind, and how many they are.
+
+    ``by_table``: that of the start instead, taken as the table of frequencies.
+    """
     pairs = make_task(runs(case)["PG"]).split.asked_pairs
     told = found_in_the_budget(case, pairs)
     if shuffled:
         told = np.random.default_rng(case[1]).permutation(told)
     chosen = told == found
-    came = success(case, "PG", "asked")[chosen]
+    came = of_pairs(case, "table", pairs, asked=True) if by_table else success(case, "PG", "asked")
+    came = came[chosen]
     return (float(came.mean()) if len(came) else float("nan")), int(chosen.sum())
 
 
 def _asked(stated: Asked, size: str) -> Finding:
-    each = [asked_success(case, stated.found, stated.shuffled) for case in CASES]
+    each = [
+        asked_success(case, stated.found, stated.shuffled, stated.by_table)
+        for case in CASES
+        if case[0] in stated.graphs
+    ]
     means = [mean for mean, count in each if count >= ENOUGH]
     kind = "to be found" if stated.found else "not to be found"
     bound = f"above {stated.least:g}" if np.isfinite(stated.least) else f"below {stated.most:g}"
     scope = (
-        f"five graphs, seeds 0 and 1; a fifth of the test problems asked without a path, of which those that are foretold {kind} in the budget, {ENOUGH} a run at least; "
+        f"{', '.join(stated.graphs)}, seeds 0 and 1; a fifth of the test problems asked without a path, of which those that are foretold {kind} in the budget, {ENOUGH} a run at least; "
         f"{SAMPLES} samples a problem; {bound}, Student's t over runs"
     )
     near = estimate(means, least=stated.least, most=stated.most, of="runs, two of a graph")
@@ -369,6 +440,7 @@ def _asked(stated: Asked, size: str) -> Finding:
     return decide(True, figure, scope, near)
 
 
+BUT_STAGES = tuple(name for name in FIVE if name != "stages")
 _ASKED = {"seeds": tuple(FIVE_SEEDS), "fixed": "before any run"}
 
 
@@ -411,28 +483,37 @@ CHECKS = (
         "sft",
         "After SFT training problems are right as often as at the table of frequencies, within 0.1 in the mean.",
         Foretold("SFT", "sampled_train", by_table_trained, 0.1),
-        each_correct_step_alike=by_tie_trained,
+        {"each correct step alike": by_tie_trained},
     ),
     _near(
         "sft-test",
         "Test problems, too: what no path shows is worth next to nothing, within 0.1 in the mean.",
         Foretold("SFT", "sampled_test", by_table, 0.1),
-        blank_rows_known_all_the_same=blank_rows_right,
+        {"blank rows known all the same": blank_rows_right},
+        successor="sft-test-seen",
+    ),
+    _near(
+        "sft-test-seen",
+        "Within 0.2 they are.",
+        Foretold("SFT", "sampled_test", by_table, 0.2),
+        {"each correct step alike": by_tie},
+        fixed=SEEN,
     ),
     _near(
         "q-walk",
         "After Q-learning on process reward test problems are right as often as the walk at the tie, within 0.15 in the mean.",
         Foretold("Q, process", "sampled_test", by_tie, 0.15),
-        short_ways=short_ways,
-        the_table_of_frequencies=by_table,
+        {"short ways": short_ways, "the table of frequencies": by_table},
+        successor="below-tie",
     ),
+    _below,
     _problems,
+    _order,
     _near(
         "outcome",
         "On outcome reward, where episodes go on after an error, Q-learning loses the graph: within 0.05 of foretold, in the mean.",
         Foretold("Q, outcome", "sampled_test", by_blindness, 0.05),
-        the_values_find_the_graph=if_ended,
-        the_start_is_kept=by_table,
+        {"the values find the graph": if_ended, "the start is kept": by_table},
     ),
     claim(
         "unfound",
@@ -443,7 +524,19 @@ CHECKS = (
             "problems shuffled": Asked(False, most=0.2, shuffled=True),
         },
         title="Asked problems that the start is not foretold to answer in the budget stay unanswered after policy gradient: less than 0.2.",
+        successor="unfound-seen",
         **_ASKED,
+    )(_asked),
+    claim(
+        "unfound-seen",
+        "transformer",
+        Asked(False, least=0.6, graphs=BUT_STAGES),
+        {
+            "as right as the table": Asked(False, least=0.6, graphs=BUT_STAGES, by_table=True),
+            "in the stages": Asked(False, least=0.6, graphs=("stages",)),
+        },
+        title="But for the stages they are right over 0.6 of the time: a transformer's start knows more than the table.",
+        **_ASKED | {"fixed": SEEN},
     )(_asked),
     claim(
         "found",
@@ -451,7 +544,16 @@ CHECKS = (
         Asked(True, least=0.8),
         {"those foretold not to be found as well": Asked(False, least=0.8)},
         title="Those that it is foretold to answer are right more than 0.8 of the time.",
+        successor="found-seen",
         **_ASKED,
+    )(_asked),
+    claim(
+        "found-seen",
+        "transformer",
+        Asked(True, least=0.7, graphs=BUT_STAGES),
+        {"in the stages": Asked(True, least=0.7, graphs=("stages",))},
+        title="But for the stages they are right over 0.7 of the time.",
+        **_ASKED | {"fixed": SEEN},
     )(_asked),
     *inapplicable(
         "five",
