@@ -26,7 +26,7 @@ def ten():
 
 
 # Files whose tests take long: they begin first, so that two workers end together.
-LONG = ("test_study_engine", "test_study", "test_train", "test_theorems")
+LONG = ("test_study_engine", "test_study", "test_train", "test_five", "test_theorems")
 
 
 def pytest_collection_modifyitems(items):
