@@ -316,12 +316,14 @@ def recheck(
     Raises
     ------
     InputError
-        If the model was not kept.
+        If its model, or that of its base, was not kept.
     """
     if run.model is None:
         raise InputError("run", "a run whose model was kept", run.config.key)
     config = run.config
     base = load_run(config.base, folder).model if config.stage else run.model
+    if base is None:
+        raise InputError("run", "a run whose base's model was kept", config.key)
     policy, temperature = read_out(config, run.model, base)
     now = measure(policy, run.task, config.seed, temperature)
     stored = _at_the_end(config, run.metrics, run.history)
@@ -380,8 +382,9 @@ def ways_to_recheck(folder: Path = RUNS, *, under: float = 180) -> dict[RunConfi
     """How each stored run is re-checked: :data:`TRAINED`, :data:`EVALUATED` or :data:`UNCHECKED`.
 
     Runs that took less than ``under`` seconds are trained again where three seeds are stored
-    (all of them if ``under`` is infinite); of the others the stored model is evaluated again.
-    Neither can be done to a long run, or a single one, whose model was not kept.
+    (all of them if ``under`` is infinite); of the others the stored model is evaluated again,
+    beside its base's.  Neither can be done to a long run, or a single one, of which one of the
+    two was not kept.
 
     Raises
     ------
@@ -398,7 +401,8 @@ def ways_to_recheck(folder: Path = RUNS, *, under: float = 180) -> dict[RunConfi
         if again and (under == math.inf or len(_seeds_stored(config, folder)) >= 3):
             ways[config] = TRAINED
         else:
-            ways[config] = EVALUATED if store.MODEL in record["files"] else UNCHECKED
+            kept = all((Path(folder) / c.key / store.MODEL).exists() for c in (config, config.base))
+            ways[config] = EVALUATED if kept else UNCHECKED
     if not ways:
         raise InputError("folder", "stored runs", f"none in {folder}")
     return ways

@@ -450,6 +450,12 @@ def test_a_recheck_says_what_it_leaves_out_and_refuses_nothing(tmp_path):
     assert set(study.ways_to_recheck(tmp_path, under=np.inf).values()) == {study.TRAINED}
     done = list(study.recheck_some(None, 0, tmp_path, under=np.inf))
     assert {c for c, _, _ in done} == {SMALL, config}
+    other = dataclasses.replace(config, seed=1)
+    study.store_run(other.base, tmp_path, keep_model=False, progress=False)
+    run = study.store_run(other, tmp_path, progress=False)  # its model is kept, its base's is not
+    assert study.ways_to_recheck(tmp_path)[other] == study.UNCHECKED
+    with pytest.raises(InputError, match="whose base's model was kept"):
+        study.recheck(run, folder=tmp_path)
     assert all(ok for _, _, found in done for _, _, ok in found.values())
     (again,) = [found for c, _, found in done if c == config]
     assert {"greedy_test", "test_distinct", "edge_recall", "feasible_value"} <= set(again)
