@@ -45,7 +45,7 @@
     hide();
     owner = link;
     tip = document.createElement("div");
-    Object.assign(tip, { id: "tip", className: "tip", innerHTML: text });
+    Object.assign(tip, { id: "tip", className: "shown-tip", innerHTML: text });
     tip.setAttribute("role", "tooltip");
     for (const image of tip.querySelectorAll("img")) {
       image.onload = place;
