@@ -148,7 +148,7 @@ def status_card(records: Iterable, title: str) -> str:
     """Return the status card of a theorem as HTML, from its stored records alone."""
     rows = []
     for r in records:
-        word = f'<span class="verdict {_css(r)}">{MARKS[r.shown]} {r.shown}</span>'
+        word = verdict(r.shown)
         place = f'<a href="#{r.cell}">{r.rung}</a>'
         text = html.escape(r.title)
         figure = html.escape(r.figure)
@@ -174,8 +174,14 @@ def _basis(record) -> str:
     return "".join(f"; {html.escape(w)}" for w in words)
 
 
-def _css(record) -> str:
-    return record.shown.lower().replace("/", "")
+def verdict(shown: str, word: bool = True) -> str:
+    """Return the mark of a verdict as HTML, with its word or without."""
+    text = f"{MARKS[shown]} {shown}" if word else MARKS[shown]
+    return f'<span class="verdict {_css(shown)}">{text}</span>'
+
+
+def _css(shown: str) -> str:
+    return shown.lower().replace("/", "")
 
 
 def reported(records: Iterable, claims: Mapping[str, str]) -> str:
@@ -208,7 +214,7 @@ def reported_word(record, says: str) -> tuple[str, str]:
         return "not found" if says else "failed", "fail"
     if record.shown == "PASS":
         return "reproduced" if says else "ours", "pass"
-    return record.shown.lower(), _css(record)
+    return record.shown.lower(), _css(record.shown)
 
 
 def table(rows: Sequence[Mapping], label: str) -> str:
@@ -260,7 +266,7 @@ def matrix(
                 "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )
             row.append(
-                f'<td class="{_css(worst)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '
+                f'<td class="{_css(worst.shown)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '
                 f'aria-label="{text} {theorem} {rung}: {note}">{text}</a></td>'
             )
         body.append(f"<tr>{''.join(row)}</tr>")

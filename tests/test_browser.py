@@ -24,7 +24,6 @@ from theorems import three_answers
 
 ROOT = Path(__file__).resolve().parents[1]
 HTML = Path(os.environ.get("BOOK_HTML") or ROOT / "_build" / "html")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -126,7 +125,7 @@ def html():
 @pytest.fixture(scope="session")
 def browser():
     """Start a browser."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = next(filter(None, map(shutil.which, walks.NAMES)), None)
     if found is None:
         pytest.skip("no Chromium on this machine, so no page was looked at in a browser")
     reason = "Playwright is not installed, so no page was looked at: pip install -e '.[browser]'"

@@ -1,6 +1,5 @@
 """Studies that are interrupted, called twice at once, and run on a cluster."""
 
-import contextlib
 import json
 import multiprocessing
 import os
@@ -46,21 +45,14 @@ def program(tmp_path, body, steps=40):
     return [sys.executable, str(path)]
 
 
-@contextlib.contextmanager
-def declared_here(folder):
-    """The study, in this process, which had no hand in it so far: its names."""
+def finish(folder, **options):
+    """Make what is missing of the study in this process, which had no hand in it so far."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["declared.py", str(folder)])
         patch.setattr(studies, "STUDIES", dict(studies.STUDIES))
         patch.setattr(study, "STUDIES", studies.STUDIES)
         declared = {}
         exec(DECLARED.format(steps=40), declared)
-        yield declared
-
-
-def finish(folder, **options):
-    """Make what is missing of the study in this process."""
-    with declared_here(folder) as declared:
         declared["main"](**{"where": "here"} | options)
 
 

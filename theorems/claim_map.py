@@ -73,7 +73,7 @@ class Map:
         figures = "".join(self._figure(page, f) for f in drawn)
         return (
             f'<li data-rung="{r.rung}" data-verdict="{r.shown}">'
-            f'<span class="verdict {r.shown.lower()}">{plots.MARKS[r.shown]} {r.shown}</span> '
+            f"{plots.verdict(r.shown)} "
             f'<a href="{page}.html#{r.cell}">{html.escape(r.claim)}</a> <small>{r.rung}</small> '
             f"{html.escape(r.title)}" + (f"<ul>{figures}</ul>" if figures else "") + "</li>"
         )

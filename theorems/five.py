@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from planlib.studies import FIVE, FIVE_SEEDS, STUDIES, RunConfig, five_base, fiv
 from planlib.study import is_stored, load_record, load_run, make_task
 from planlib.task import Outcome, check_sequences
 from planlib.train import SFTConfig, train_sft
+from theorems import predict_compared
 from theorems.predict import Settings, predict
 from theorems.predict_measured import EDGE, PATH, Measured, Source, measure
 from theorems.readings import Reading
@@ -53,12 +54,8 @@ def runs(case: Case) -> dict[str, RunConfig]:
 def settings_of(case: Case, asked: bool = False) -> Settings:
     """What the report is asked for: the settings of the runs, with or without prompts from the test."""
     made = runs(case)
-    base, pg = made["SFT"], made["PG"]
-    return Settings(
-        train_fraction=base.train_fraction, paths_per_pair=base.paths_per_pair, seed=base.seed,
-        max_length=base.max_length, within=base.within, asked=pg.asked if asked else 0.0,
-        sft=base.sft, pg=pg.pg, q=made["Q, process"].q,
-    )  # fmt: skip
+    of = predict_compared.settings_of(made["PG" if asked else "SFT"])
+    return replace(of, pg=made["PG"].pg, q=made["Q, process"].q)
 
 
 def foretell(case: Case) -> dict[str, dict]:

@@ -128,11 +128,10 @@ class Basis:
     def _repr_html_(self) -> str:
         items = []
         for r in self.records:
-            css = r.shown.lower()
             place = f"{theorems.stem(r.theorem)}.html#{r.cell}"
             figure = f" <small>{html.escape(r.figure)}</small>" if r.figure else ""
             items.append(
-                f'<li><span class="verdict {css}">{plots.MARKS[r.shown]}</span> '
+                f"<li>{plots.verdict(r.shown, word=False)} "
                 f"{html.escape(r.title)}{figure} "
                 f'<a href="{place}">{r.claim}, {r.rung}</a></li>'
             )
@@ -246,7 +245,7 @@ def _table(rows: Sequence[dict[str, str | Record]]) -> str:
 def _cell(shown: str | Record) -> str:
     if isinstance(shown, str):
         return typeset(shown)
-    mark = f'<span class="verdict {shown.shown.lower()}">{plots.MARKS[shown.shown]}</span>'
+    mark = plots.verdict(shown.shown, word=False)
     return f'{mark} <a href="{theorems.stem(shown.theorem)}.html#{shown.cell}">{shown.claim}</a>'
 
 

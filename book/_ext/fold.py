@@ -58,8 +58,7 @@ def refuted(control: str, count: int) -> str:
 def verdict(word: str, control: str) -> str:
     """Return the mark and the word of a verdict."""
     shown = {"NOT REJECTED": "FAIL", "NOT RUN": "WAITING"}.get(control, word)
-    css = shown.lower().replace("/", "")
-    return f'<span class="verdict {css}">{plots.MARKS[shown]} {shown}</span>'
+    return plots.verdict(shown)
 
 
 def folded(head: dict, lines: list[str], titles: dict) -> str:

@@ -152,10 +152,9 @@ def of_records():
     """Return what each claim says and came to, by its address."""
     offered = {}
     for r in evidence.load():
-        verdict = f'<span class="verdict {r.shown.lower()}">{plots.MARKS[r.shown]} {r.shown}</span>'
         figure = f"<p>{html.escape(r.figure)}</p>" if r.figure else ""
         offered[f"{_page(theorems.stem(r.theorem))}#{r.cell}"] = (
-            f"<p><strong>{html.escape(r.claim)}</strong>, {html.escape(r.rung)} {verdict}</p>"
+            f"<p><strong>{html.escape(r.claim)}</strong>, {html.escape(r.rung)} {plots.verdict(r.shown)}</p>"
             f"<p>{html.escape(r.title)}</p>{figure}"
         )
     return offered
