@@ -185,13 +185,15 @@ _TALLIED = {
 def tally(records: Iterable[Record]) -> str:
     """Say in one line how claims came out: those that stand, and the wrong ones that were refuted.
 
-    What has a successor is no longer claimed and not counted; a control that did not run has
-    refuted nothing.
+    What has a successor is no longer claimed and not counted among these; how many there are is
+    said behind.  A control that did not run has refuted nothing.
     """
     records = [r for r in records if r.verdict != "N/A"]
     counts = Counter(r.shown for r in records if not r.successor)
     words = [f"{counts['PASS']} of {counts.total()} claims passed"]
     words += [f"{counts[word]} {says}" for word, says in _TALLIED.items() if counts[word]]
+    given_up = sum(bool(r.successor) for r in records)
+    words += [f"{given_up} given up for another"] if given_up else []
     refuted = sum(len(r.controls) for r in records if r.control == "REJECTED")
     return ", ".join([*words, f"{refuted} wrong claims refuted"])
 
