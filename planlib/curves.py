@@ -30,6 +30,7 @@ from planlib.task import (
     length_of,
     sft_dataset,
     split_by_distance,
+    split_by_hidden_edges,
     split_pairs,
 )
 from planlib.task import needed_length as needed_for
@@ -87,6 +88,10 @@ def make_task(config: RunConfig) -> Task:
     elif config.within is not None:
         split = split_by_distance(
             graph, config.within, config.train_fraction, config.asked, config.seed
+        )
+    elif config.hidden:
+        split = split_by_hidden_edges(
+            graph, config.hidden, config.train_fraction, config.asked, config.seed
         )
     else:
         split = split_pairs(graph, config.train_fraction, config.seed, config.asked)

@@ -6,7 +6,7 @@ What a graph cannot hold is dropped and said in a note, the same for every kind:
 ========================================  ==========================================
 parallel edges                            counted once, said
 self-loops                                dropped, said: no path takes one
-weights, attributes, further columns      dropped, said; a weight of 0 or NaN is refused
+weights, attributes, further columns      dropped, said, but a node's ``stage`` in GraphML; a weight of 0 or NaN is refused
 isolated nodes                            kept, said: no problem has them
 an undirected or symmetric edge           read as a step both ways, said
 names of nodes                            kept as labels; integers put in their order
@@ -30,7 +30,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -83,12 +83,15 @@ class Listing:
         What was dropped, one sentence each.
     problems
         Problems that the file asks besides, (source, target) as places in ``nodes``.
+    stages
+        The stage of each node in the order of ``nodes``, where the file gives one.
     """
 
     nodes: tuple
     edges: tuple[tuple[int, int], ...]
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[int, int], ...] = ()
+    stages: tuple[int, ...] | None = None
 
 
 def read_graph(name: str) -> Listing:
@@ -380,10 +383,33 @@ def _graphml(text: str) -> Listing:
         undirected += directed == "false"
     notes = [f"{undirected} undirected edge(s) read both ways"] if undirected else []
     keys = {key.get("id"): key.get("attr.name") or key.get("id") for key in root.iter("key")}
-    if used := {data.get("key") for data in graph.iter("data")}:
-        names = sorted(str(keys.get(key, key)) for key in used)
-        notes.append(f"attribute(s) {', '.join(names)} dropped")
-    return _listing(nodes, steps, notes)
+    found = _stages(graph, keys)
+    used = {str(keys.get(data.get("key"), data.get("key"))) for data in graph.iter("data")}
+    if dropped := sorted(used - ({"stage"} if found else set())):
+        notes.append(f"attribute(s) {', '.join(dropped)} dropped")
+    listing = _listing(nodes, steps, notes)
+    if not found:
+        return listing
+    stages = tuple(found[str(name)] for name in listing.nodes)
+    if any(stages[target] < stages[source] for source, target in listing.edges):
+        note = "attribute stage dropped: an edge leads back to an earlier one"
+        return replace(listing, notes=(*listing.notes, note))
+    return replace(listing, stages=stages)
+
+
+def _stages(graph: ElementTree.Element, keys: dict) -> dict[str, int]:
+    """The attribute ``stage`` of each node, if all have an integer there."""
+    found = {}
+    for node in graph.findall("node"):
+        values = [
+            (data.text or "").strip()
+            for data in node.findall("data")
+            if keys.get(data.get("key")) == "stage"
+        ]
+        if len(values) != 1 or not INTEGER.fullmatch(values[0]):
+            return {}
+        found[node.get("id")] = int(values[0])
+    return found
 
 
 def _matrix(text: str) -> Listing:

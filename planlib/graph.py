@@ -604,4 +604,5 @@ def _from_file(spec: str, read: Callable[[], files.Listing], said: bool = True) 
         warnings.warn(f"{spec}: {note}", files.FileNotice, stacklevel=3)
     adjacency = np.zeros((len(listing.nodes),) * 2, dtype=bool)
     adjacency[tuple(np.array(listing.edges).T)] = True
-    return PlanningGraph(adjacency, name=Path(spec).name, labels=listing.nodes)
+    name = Path(spec).name
+    return PlanningGraph(adjacency, name=name, labels=listing.nodes, stages=listing.stages)

@@ -105,6 +105,9 @@ class RunConfig:
         Train on pairs at most ``within`` apart and test on those farther, see
         :func:`planlib.task.split_by_distance`; ``asked`` is the share of the test pairs that
         reinforcement learning gets as prompts.
+    hidden
+        Share of the edges that no training path takes and that every test pair needs, see
+        :func:`planlib.task.split_by_hidden_edges`.
     """
 
     graph: str = "er:n=100,p=0.15,acyclic,seed=0"
@@ -130,6 +133,7 @@ class RunConfig:
     grpo: GRPOConfig | None = None
     ppo: PPOConfig | None = None
     filtered_sft: FilteredSFTConfig | None = None
+    hidden: float = 0.0
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -150,10 +154,15 @@ class RunConfig:
             raise InputError("within", "at least 1", self.within)
         if not 0 <= self.asked < 1:
             raise InputError("asked", "a number in [0, 1)", self.asked)
+        if not 0 <= self.hidden < 1:
+            raise InputError("hidden", "a number in [0, 1)", self.hidden)
+        if self.hidden and self.within is not None:
+            raise InputError("hidden", "0 beside within, which decides the split", self.hidden)
         if self.asked and (self.paths or not self.stage or self.more_sft):
             wanted = "0 without a method that has prompts, and beside given paths"
             raise InputError("asked", wanted, self.asked)
-        for name in ("train_fraction", "paths_per_pair", "within") if self.paths else ():
+        given = ("train_fraction", "paths_per_pair", "within", "hidden") if self.paths else ()
+        for name in given:
             if (value := getattr(self, name)) != getattr(RunConfig, name):
                 raise InputError(name, "the default beside given paths, which decide it", value)
         if self.off_policy and not self.q:
@@ -188,7 +197,10 @@ class RunConfig:
         """
         whole = self.fields()
         if not is_generated(self.graph):
-            whole["graph_digest"] = parse_graph(self.graph).digest
+            graph = parse_graph(self.graph)
+            whole["graph_digest"] = graph.digest
+            if graph.stages is not None:
+                whole["graph_stages"] = graph.stages.tolist()
         if self.paths:
             whole["paths_digest"] = digest(parse_graph(self.graph), self.paths, self.test_pairs)
         return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:12]
@@ -379,6 +391,57 @@ def who_arrives(base: RunConfig) -> dict[str, RunConfig]:
     """What is asked again on the next graphs: policy gradient, and Q-learning that explores."""
     methods = who_composes(base)
     return {name: methods[name] for name in ("PG", "Q, ε = 0.5")}
+
+
+# Farther: other sizes, densities and depths, edges inside a stage, longer answers, edges that no
+# path shows, and a graph of somebody else.  Their claims were written down before any of the runs.
+FARTHER_SEEDS = range(1, 9)
+THEIR_GRAPH = "book:three_stages.graphml"
+FEW_UPDATES = {"steps": 600, "evaluate_every": 100}  # of what gets no reward, and stays as it is
+
+
+def farther_bases(seed: int) -> dict[str, RunConfig]:
+    """The SFT runs of the chapter, by what is different from that on composition."""
+    small = staged_base(seed, n=45)
+    return {
+        "15 a stage": small,
+        "50 a stage": staged_base(seed, n=150),
+        "twice as dense": staged_base(seed, p=0.6),
+        "edges inside": staged_base(seed, inside=0.15),
+        "2 layers": replace(small, layers=2),
+        "4 layers": replace(small, layers=4),
+        "five stages": replace(
+            staged_base(seed), graph=f"stages:n=90,stages=5,p=0.3,inside=0,seed={seed}", within=2
+        ),
+        "hidden edges": RunConfig(
+            graph=f"er:n=60,p=0.08,acyclic,seed={seed}", train_fraction=1.0, hidden=0.2, seed=seed
+        ),
+        "their graph": replace(staged_base(seed, inside=0.3), graph=THEIR_GRAPH),
+    }
+
+
+def goes_farther(base: RunConfig) -> dict[str, RunConfig]:
+    """Policy gradient, and Q-learning with half of its steps explored."""
+    pg = replace(PG, max_length=base.max_length, **FEW_UPDATES)
+    return {"PG": replace(base, pg=pg), "Q": _explored(base, 0.5)}
+
+
+def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
+    """All runs of the chapter for one seed: the difference, then the method."""
+    bases, plain = farther_bases(seed), staged_base(seed)
+    found = {name: goes_farther(base) for name, base in bases.items()}
+    found["edges inside"]["Q, ε = 0"] = _explored(bases["edges inside"], 0.0)
+    stopped = _explored(bases["their graph"], 0.5, stop_at_error=True)
+    found["their graph"]["Q, stops at the first error"] = stopped
+    grpo = replace(GRPO, max_length=plain.max_length, **FEW_UPDATES)
+    asked = replace(PG, max_length=plain.max_length, **STAGED_STEPS)
+    found["as before"] = {
+        "GRPO": replace(plain, grpo=grpo),
+        "Q, off-policy": replace(_explored(plain, 0.5), off_policy=True),
+        "PG, half asked": replace(plain, pg=asked, asked=0.5),
+        "Q, ε = 0.2, half asked": replace(_explored(plain, 0.2), asked=0.5),
+    }
+    return found
 
 
 # What is left of reinforcement learning: from SFT to GRPO and on, one ingredient a row, as many
@@ -717,6 +780,13 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     },
     "composition-next": tuple(
         c for seed in STAGED_NEXT for c in who_arrives(staged_base(seed)).values()
+    ),
+    "farther": tuple(
+        config
+        for what in farther(1)
+        for seed in FARTHER_SEEDS
+        if what != "their graph" or seed in FARTHER_SEEDS[:4]
+        for config in farther(seed)[what].values()
     ),
     "ablation": over_seeds(what_is_left, ONE_PATH, (0, *ABLATION_SEEDS)),
     "countdown": over_seeds(some_of_it, COUNTDOWN, (0, *ABLATION_SEEDS)),

@@ -177,13 +177,15 @@ class Split:
     ``path_pairs`` are the sampled training pairs, shown with several random
     paths; ``test_pairs`` are all other reachable pairs, or those far apart
     (:func:`split_by_distance`), of which ``asked_pairs`` are prompts of reinforcement
-    learning and shown with no path.
+    learning and shown with no path.  ``hidden_edges`` are legal steps that no training path
+    takes (:func:`split_by_hidden_edges`).
     """
 
     edge_pairs: np.ndarray
     path_pairs: np.ndarray
     test_pairs: np.ndarray
     asked_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
+    hidden_edges: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
 
     @property
     def train_pairs(self) -> np.ndarray:
@@ -284,6 +286,48 @@ def split_by_distance(
     return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs)
 
 
+def split_by_hidden_edges(
+    graph: PlanningGraph, hidden: float, train_fraction: float, asked: float, seed: int
+) -> Split:
+    """Hide a share of the edges: train on what the others connect, test on what needs a hidden one.
+
+    Edges are hidden at random, each as likely as another.  Training pairs are the edges that are
+    left and a fraction of the other pairs that these connect; the rest of them is in no role.
+    Test pairs are all that only a hidden edge connects, but for a share ``asked`` that
+    reinforcement learning gets as prompts.
+
+    Raises
+    ------
+    SplitError
+        If a share lies outside ``[0, 1]``, no edge is left or hidden, or no test pair needs one.
+    """
+    _check_shares(hidden=hidden, train_fraction=train_fraction, asked=asked)
+    rng = np.random.default_rng(check_seed(seed))
+    edges = rng.permutation(np.argwhere(graph.adjacency))
+    number = round(hidden * len(edges))
+    if not 0 < number < len(edges):
+        raise SplitError("hidden", f"some of {len(edges)} edges hidden and some left", hidden)
+    shown = without_edges(graph, edges[:number])
+    pairs = graph.reachable_pairs()
+    near = shown.reachability[pairs[:, 1], pairs[:, 0]]
+    if near.all():
+        raise SplitError("hidden", "a share without which some pair is not reachable", hidden)
+    is_edge = shown.adjacency[pairs[:, 0], pairs[:, 1]]
+    others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
+    asked_pairs, test_pairs = _some_asked(far, asked)
+    taken = round(train_fraction * len(others))
+    return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs, edges[:number])
+
+
+def without_edges(graph: PlanningGraph, edges: np.ndarray) -> PlanningGraph:
+    """The graph that training paths know of; itself where no edge is hidden."""
+    if not len(edges):
+        return graph
+    left = graph.adjacency.copy()
+    left[tuple(edges.T)] = False
+    return PlanningGraph(left, name=f"{graph.name}, {len(edges)} edges hidden", labels=graph.labels)
+
+
 def random_paths(
     graph: PlanningGraph,
     pairs: object,
@@ -370,7 +414,7 @@ def sft_dataset(graph: PlanningGraph, split: Split, paths_per_pair: int, seed: i
     """Training sequences: ``paths_per_pair`` random paths for each training pair, and each edge.
 
     Each edge stands once as the one-step path of its own pair, so every edge is
-    seen.
+    seen that the split does not hide; no path takes one that it hides.
 
     Returns
     -------
@@ -386,7 +430,8 @@ def sft_dataset(graph: PlanningGraph, split: Split, paths_per_pair: int, seed: i
         raise InputError("paths_per_pair", "at least 0", paths_per_pair)
     seed = check_seed(seed)
     pairs = np.repeat(split.train_pairs, paths_per_pair, axis=0)
-    paths = random_paths(graph, pairs, np.random.default_rng(seed))
+    shown = without_edges(graph, split.hidden_edges)
+    paths = random_paths(shown, pairs, np.random.default_rng(seed))
     return encode([*map(tuple, split.edge_pairs.tolist()), *paths], graph.n)
 
 

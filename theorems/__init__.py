@@ -37,6 +37,7 @@ FIGURES = {
 # Ours: questions that the papers leave open, each on the rungs that it needs.
 OURS = {
     "composition": "Composition: planning where SFT does not",
+    "farther": "Composition, farther",
     "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
     "countdown": "Countdown: a benchmark as a planning graph",
     "ablation": "What is left of reinforcement learning",
