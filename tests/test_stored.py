@@ -11,6 +11,7 @@ import pytest
 
 import theorems
 from planlib import store, studies, study
+from theorems import five
 from theorems.readings import key_of
 
 READINGS = [r for t in theorems.ALL for r in theorems.long_readings(t)]
@@ -63,3 +64,8 @@ def test_a_reading_drawn_by_seed_is_what_its_model_gives(reading):
     now = json.loads(json.dumps(reading.compute(case)))
     assert agrees(entry["value"], now)
     assert not agrees(entry["value"], shifted(now))
+
+
+@pytest.mark.parametrize("name", studies.FIVE)
+def test_what_was_foretold_of_the_other_seed_is_what_the_report_says(name):
+    assert five.changed((name, 1)) == []

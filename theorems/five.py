@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,12 +79,27 @@ def _rounded(x: object) -> object:
     """Six digits: more of them would depend on the processor."""
     if isinstance(x, dict):
         return {key: _rounded(value) for key, value in x.items()}
+    if isinstance(x, list):
+        return [_rounded(value) for value in x]
     return float(f"{x:.6g}") if isinstance(x, float) else x
 
 
 @functools.cache
 def _file() -> dict:
     return json.loads(FORETOLD.read_text(encoding="utf-8"))
+
+
+def changed(case: Case) -> list[str]:
+    """Figures of the committed file that the report does not give today, to four digits."""
+    now, kept = foretell(case), _file()[f"{case[0]}, seed {case[1]}"]
+    found = []
+    for line, figures in kept.items():  # a line that joined the report later was not foretold
+        for name, figure in figures.items():
+            said = now.get(line, {}).get(name)
+            both = isinstance(figure, float) and isinstance(said, float)
+            if not (math.isclose(said, figure, rel_tol=1e-4) if both else said == figure):
+                found.append(f"{line}, {name}: {said}, where {figure} was foretold")
+    return found
 
 
 def foretold(case: Case, line: str, figure: str) -> float:
@@ -105,20 +121,44 @@ def problems(case: Case, asked: bool = False) -> Measured:
     return measure(Source(task.graph, task.split, task.data, settings), settings, READ_OUT)
 
 
-def of_pairs(case: Case, column: str, pairs: np.ndarray, asked: bool = False) -> np.ndarray:
-    """A column of :func:`problems` for rows ``(source, target)``: shape ``(m,)``."""
-    m = problems(case, asked)
+def _of_pairs(m: Measured, column: str, pairs: np.ndarray) -> list[float]:
+    """A column for rows ``(source, target)``, in their order."""
     table = np.full((2 + int(max(m["target"].max(), m["source"].max())),) * 2, np.nan)
     table[m["target"], m["source"]] = m[column]
-    return table[pairs[:, 1], pairs[:, 0]]
+    return _rounded(table[pairs[:, 1], pairs[:, 0]].tolist())
 
 
-def found_in_the_budget(case: Case, pairs: np.ndarray) -> np.ndarray:
+def _told(name: str, seed: int) -> dict[str, object]:
+    """What the claims read of :func:`problems`, in the order of the splits' pairs."""
+    case = name, seed
+    plain, asked = problems(case), problems(case, True)
+    test = make_task(runs(case)["SFT"]).split.test_pairs
+    return {
+        "walk": _of_pairs(plain, "discount 1", test),
+        "walk where trained": float(plain["tie"][plain.has(EDGE, PATH)].mean()),
+        "start": _of_pairs(asked, "table", make_task(runs(case)["PG"]).split.asked_pairs),
+        "prompts": int(asked.prompts),
+    }
+
+
+TOLD = Reading("five-told", lambda case: _told(*case), CASES)
+
+
+def walk(case: Case) -> np.ndarray:
+    """Foretold success of the walk at the tie, test problem by test problem: shape ``(m,)``."""
+    return np.array(TOLD(case)["walk"])
+
+
+def start(case: Case) -> np.ndarray:
+    """Foretold success of the start where a fifth is asked, asked problem by problem: shape ``(m,)``."""
+    return np.array(TOLD(case)["start"])
+
+
+def found_in_the_budget(case: Case) -> np.ndarray:
     """Which asked problems the start is foretold to answer at least once, more likely than not: ``(m,)``."""
-    pg, prompts = settings_of(case).pg, problems(case, True).prompts
-    number = pg.steps * pg.batch_size / prompts
-    success = of_pairs(case, "table", pairs, asked=True)
-    return 1 - (1 - success) ** number >= 0.5
+    pg = settings_of(case).pg
+    number = pg.steps * pg.batch_size / TOLD(case)["prompts"]
+    return 1 - (1 - start(case)) ** number >= 0.5
 
 
 # --- measured ------------------------------------------------------------------------------------
@@ -159,6 +199,7 @@ def measured(case: Case, method: str, figure: str) -> float:
     return load_record(runs(case)[method])[0]["metrics"][figure]
 
 
+@functools.cache
 def _table(name: str, seed: int) -> dict[str, float]:
     """A table trained by the SFT loop itself, from zeros: accuracy on training and on test problems."""
     task = make_task(five_base(name, seed))
@@ -178,7 +219,7 @@ def _of_policy(task, policy: np.ndarray) -> dict[str, float]:
 
 
 TABLES = Reading("five-tables", lambda case: _table(*case), tuple((name, 1) for name in FIVE))
-LONG_READINGS = (BY_PROBLEM, TABLES)
+LONG_READINGS = (TOLD, BY_PROBLEM, TABLES)
 
 
 # --- claims: |measured - foretold|, over runs -----------------------------------------------------
@@ -206,8 +247,7 @@ def by_tie(case: Case) -> float:
 
 def by_tie_trained(case: Case) -> float:
     """Rival: SFT learns the graph, and takes each correct step alike."""
-    m = problems(case)
-    return float(m["tie"][m.has(EDGE, PATH)].mean())
+    return TOLD(case)["walk where trained"]
 
 
 def short_ways(case: Case) -> float:
@@ -321,8 +361,7 @@ def bins(case: Case) -> Iterator[tuple[float, float, float, int]]:
 
     Yields foretold and measured means of the bin's test problems, the mean foretold of all, and how many.
     """
-    pairs = make_task(runs(case)["SFT"]).split.test_pairs
-    told, came = of_pairs(case, "discount 1", pairs), success(case, "Q, process")
+    told, came = walk(case), success(case, "Q, process")
     which = np.clip(np.digitize(told, BINS) - 1, 0, len(BINS) - 2)
     for k in range(len(BINS) - 1):
         inside = which == k
@@ -376,8 +415,7 @@ def _order(shuffled: bool, size: str) -> Finding:
     """Where the walk is foretold to differ between problems, those with more of it are right more often: rank correlation over 0.2."""
     found = []
     for case in CASES:
-        pairs = make_task(runs(case)["SFT"]).split.test_pairs
-        told, came = of_pairs(case, "discount 1", pairs), success(case, "Q, process")
+        told, came = walk(case), success(case, "Q, process")
         if np.ptp(told) > APART:
             told = np.random.default_rng(case[1]).permutation(told) if shuffled else told
             found.append(float(spearmanr(told, came).statistic))
@@ -409,12 +447,11 @@ def asked_success(
 
     ``by_table``: that of the start instead, taken as the table of frequencies.
     """
-    pairs = make_task(runs(case)["PG"]).split.asked_pairs
-    told = found_in_the_budget(case, pairs)
+    told = found_in_the_budget(case)
     if shuffled:
         told = np.random.default_rng(case[1]).permutation(told)
     chosen = told == found
-    came = of_pairs(case, "table", pairs, asked=True) if by_table else success(case, "PG", "asked")
+    came = start(case) if by_table else success(case, "PG", "asked")
     came = came[chosen]
     return (float(came.mean()) if len(came) else float("nan")), int(chosen.sum())
 
