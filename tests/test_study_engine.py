@@ -147,7 +147,7 @@ def test_an_altered_base_is_refused_in_the_worker_and_named(tmp_path, uninterrup
         else:
             path.write_text(path.read_text().replace('"greedy_test": ', '"greedy_test": 1'))
     with pytest.raises(store.RecordError, match="an altered one"):
-        finish(folder, where="processes", jobs=2)
+        finish(folder, where="processes", jobs=1)
 
 
 def test_a_worker_of_a_cluster_may_die(tmp_path, uninterrupted):
