@@ -162,7 +162,7 @@ def test_every_field_can_be_set_and_is_in_the_help(method, capsys):
             continue
         elif method not in settings.ONLY_WITH.get(field.name, {method}):
             continue
-        elif field.name in ("paths", "test_pairs"):  # they exclude settings of our own walks
+        elif field.name in ("paths", "test_pairs", "hidden"):  # they exclude other settings
             continue
         else:
             wanted[field.name] = 1 if field.name == "within" else other(value)
@@ -178,7 +178,9 @@ def test_every_field_can_be_set_and_is_in_the_help(method, capsys):
     files = {"paths": "a.txt", "test_pairs": "b.txt"}
     config, _ = settings.read(method, ["--paths", "a.txt", "--test-pairs", "b.txt"])
     assert config == dataclasses.replace(given, **files)
-    tried += ["--paths", "--test-pairs"]
+    config, _ = settings.read(method, ["--hidden", "0.25"])
+    assert config == dataclasses.replace(given, hidden=0.25)
+    tried += ["--paths", "--test-pairs", "--hidden"]
     with pytest.raises(SystemExit) as caught:
         main(["train", method, "--help"])
     assert caught.value.code == 0

@@ -9,6 +9,7 @@ import pytest
 from planlib.__main__ import main
 from planlib.files import FileNotice, read_graph
 from planlib.graph import GraphError, blocksworld, parse_graph
+from planlib.studies import RunConfig
 
 FILES = Path(__file__).parent / "files"
 BLOCKS = f"pddl:{FILES / 'blocks.pddl'},{FILES / 'four_blocks.pddl'}"
@@ -115,6 +116,51 @@ def test_pddl_without_its_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "unified_planning.shortcuts", None)
     with pytest.raises(GraphError, match=r"pip install -e '\.\[pddl\]'"):
         parse_graph(BLOCKS)
+
+
+def stages_of(tmp_path, stages, edges=((0, 1), (1, 2))):
+    graph = nx.DiGraph(list(edges))
+    nx.set_node_attributes(graph, stages, "stage")
+    nx.write_graphml(graph, tmp_path / "stages.graphml")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        read = parse_graph(str(tmp_path / "stages.graphml"))
+    return None if read.stages is None else read.stages.tolist(), " ".join(
+        map(str, (w.message for w in said))
+    )
+
+
+def test_the_attribute_stage_of_graphml_is_read(tmp_path):
+    assert stages_of(tmp_path, {0: 4, 1: 4, 2: 7}) == ([4, 4, 7], "")
+    plain, other = (RunConfig(graph=str(tmp_path / "stages.graphml")).key for _ in range(2))
+    assert plain == other
+    stages_of(tmp_path, {0: 4, 1: 5, 2: 7})
+    assert RunConfig(graph=str(tmp_path / "stages.graphml")).key != plain  # other problems
+
+
+@pytest.mark.parametrize(
+    ("stages", "word"),
+    [
+        ({0: 0, 1: 1}, "stage dropped"),  # one has none
+        ({0: 0.5, 1: 1.0, 2: 2.0}, "stage dropped"),
+        ({0: 0, 1: 2, 2: 1}, "back to an earlier one"),
+    ],
+)
+def test_stages_that_are_none_are_dropped_and_said(tmp_path, stages, word):
+    found, said = stages_of(tmp_path, stages)
+    assert found is None and word in said
+
+
+def test_the_graph_of_three_stages_is_as_its_source_says():
+    """Pairs between stages by kind, as the repository's summary of its data lists them."""
+    graph = parse_graph("book:three_stages.graphml")
+    assert (graph.n, graph.is_acyclic) == (90, True)
+    assert graph.stages.tolist() == np.repeat([0, 1, 2], 30).tolist()
+    stage = graph.stages[graph.reachable_pairs()]  # (pairs, 2)
+    counts = {(a, b): int(((stage == (a, b)).all(1)).sum()) for a, b in ((0, 1), (0, 2), (1, 2))}
+    assert counts == {(0, 1): 842, (0, 2): 900, (1, 2): 882}
+    ends = graph.stages[np.argwhere(graph.adjacency)]
+    assert [int((ends == pair).all(1).sum()) for pair in ((0, 1), (0, 2), (1, 2))] == [251, 0, 281]
 
 
 def test_files_of_networkx_are_read_back(tmp_path):

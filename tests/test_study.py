@@ -147,11 +147,14 @@ def test_far_pairs_are_asked_without_a_path_and_share_one_base(tmp_path):
         ("asked", {"asked": 1.0}),
         ("asked", {"q": None}),
         ("asked", {"q": None, "more_sft": SFTConfig(steps=4)}),
+        ("hidden", {"hidden": 0.2}),
+        ("hidden", {"hidden": 1.0, "within": None}),
     ):
         with pytest.raises(InputError, match=name):
             dataclasses.replace(asked, **bad)
-    with pytest.raises(InputError, match="within"):
-        RunConfig(paths="some.txt", within=1)
+    for name, value in (("within", 1), ("hidden", 0.2)):
+        with pytest.raises(InputError, match=name):
+            RunConfig(paths="some.txt", **{name: value})
 
 
 def test_more_sft_and_policy_gradient_exclude_each_other():

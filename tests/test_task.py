@@ -1,3 +1,5 @@
+import itertools
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -159,6 +161,59 @@ def test_a_split_by_distance_that_leaves_nothing_is_refused(changes, name):
     asked = {"within": 1, "train_fraction": 0.5, "asked": 0.0, "seed": 0} | changes
     with pytest.raises(task.SplitError, match=name):
         task.split_by_distance(parse_graph(STAGED), **asked)
+
+
+HIDING = "er:n=14,p=0.3,acyclic,seed=2"
+
+
+@pytest.mark.parametrize("spec", [HIDING, "er:n=9,p=0.25,cyclic,seed=4"])
+def test_what_only_a_hidden_edge_connects_is_tested(spec):
+    graph = parse_graph(spec)
+    split = task.split_by_hidden_edges(graph, 0.3, 0.5, 0.25, 3)
+    hidden = {tuple(e) for e in split.hidden_edges.tolist()}
+    edges = set(zip(*map(list, np.nonzero(graph.adjacency)), strict=True))
+    assert hidden < edges and len(hidden) == round(0.3 * len(edges))
+    left = graph.to_networkx()
+    left.remove_edges_from(hidden)
+    connected = {(s, t) for s in left for t in nx.descendants(left, s)}
+    train = {tuple(p) for p in split.train_pairs.tolist()}
+    test, asked = ({tuple(p) for p in x.tolist()} for x in (split.test_pairs, split.asked_pairs))
+    assert edges - hidden <= train <= connected
+    others = len(connected - (edges - hidden))
+    assert len(train) == len(edges - hidden) + round(0.5 * others)
+    everything = {tuple(p) for p in graph.reachable_pairs().tolist()}
+    assert test | asked == everything - connected and not test & asked and asked
+    # No training path takes a hidden edge, where paths of the whole graph do.
+    steps = {
+        step
+        for row in task.sft_dataset(graph, split, 20, 3).tolist()
+        for step in itertools.pairwise(row[2:])
+    }
+    assert not steps & hidden
+    whole = task.random_paths(graph, split.train_pairs.repeat(20, 0), np.random.default_rng(3))
+    assert {step for path in whole for step in itertools.pairwise(path)} & hidden
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"hidden": 0.0}, "hidden"),
+        ({"hidden": 1.0}, "hidden"),
+        ({"hidden": 1.5}, "hidden"),
+        ({"train_fraction": -1}, "train_fraction"),
+        ({"asked": 1.0}, "asked"),
+    ],
+)
+def test_edges_that_cannot_be_hidden_are_refused(changes, name):
+    asked = {"hidden": 0.3, "train_fraction": 0.5, "asked": 0.0, "seed": 0} | changes
+    with pytest.raises(task.SplitError, match=name):
+        task.split_by_hidden_edges(parse_graph(HIDING), **asked)
+
+
+def test_edges_that_no_pair_needs_are_refused_to_be_hidden():
+    everyone = np.ones((6, 6), dtype=bool) & ~np.eye(6, dtype=bool)
+    with pytest.raises(task.SplitError, match="hidden"):
+        task.split_by_hidden_edges(PlanningGraph(everyone), 0.1, 0.5, 0.0, 0)
 
 
 def test_split_is_seeded(ten):

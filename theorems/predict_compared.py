@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from planlib.graph import InputError
 from planlib.studies import RunConfig
 from planlib.study import RUNS, load_record
 from theorems.predict import Settings, predict
@@ -59,7 +60,13 @@ def compared(config: RunConfig, folder: Path = RUNS) -> list[Row]:
     ------
     MissingRunError
         If one of the two is not stored, with the command that makes it.
+    InputError
+        If the run hides edges, of which the report knows nothing.
     """
+    if config.hidden:
+        raise InputError(
+            "hidden", "0: the report foretells no run with hidden edges", config.hidden
+        )
     base = load_record(config.base, folder)[0]["metrics"]
     end = load_record(config, folder)[0]["metrics"]
     found = predict(config.graph, config.paths, config.test_pairs, settings_of(config))
