@@ -34,7 +34,7 @@ check-book: setup
 
 # Look at the built pages in a browser; without a Chromium or Playwright, say so.
 check-browser: setup
-	@$(RUN) -m pytest -q tests/test_browser.py
+	@$(RUN) -m pytest -n 3 -q tests/test_browser.py
 
 # One PDF of the whole book, and its figures as files, in _build/; walks anew what book/teach.md tells of.
 pdf: check-book
