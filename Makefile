@@ -2,7 +2,7 @@
 #   make book        execute the notebooks, build the book strictly, print where it lies
 #   make test        units, properties, and nbval over every notebook
 .PHONY: book test notebooks proofs check-proofs lab bench setup check-book check-browser check-stored \
-  walks pdf figures clean
+  walks pdf slides figures clean
 PYTHON ?= python3
 RUN := .venv/bin/python
 # The kernels and tools of .venv come first, whatever else the machine has.
@@ -36,9 +36,13 @@ check-book: setup
 check-browser: setup
 	@$(RUN) -m pytest -n 3 -q tests/test_browser.py
 
-# One PDF of the whole book, and its figures as files, in _build/; walks anew what book/teach.md tells of.
+# One PDF of the whole book, slides, its figures as files, in _build/; walks anew what book/teach.md tells of.
 pdf: check-book
 	@$(RUN) tools/pdf.py
+
+# Slides of two chapters, or of NAMES="soft ended", in _build/slides.
+slides: check-book
+	@$(RUN) tools/slides.py $(NAMES)
 
 figures: setup
 	@$(RUN) tools/figures.py

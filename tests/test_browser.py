@@ -807,3 +807,39 @@ def test_pages_become_one_pdf_with_links_inside(html, browser, serve, monkeypatc
     both = pdf.together(parts)
     assert [entry.title for entry in both.outline] == ["Cite and reuse", parts[1][1]]
     assert inside(both) > inside(pdf.together(parts[:1]))
+
+
+TALL = """() => [...Array(Reveal.getTotalSlides()).keys()].flatMap(k => { Reveal.slide(k);
+  const slide = Reveal.getCurrentSlide();
+  return slide.scrollHeight > 720 || slide.scrollWidth > 1200 ? [`${k}: ${slide.innerText.slice(0, 40)}`] : []; })"""
+
+
+def slide_faults(browser, base, name):
+    """Show all slides of a chapter; return what is wrong on the page, not set, or higher than a screen."""
+    page, found = browser.new_page(viewport={"width": 1200, "height": 720}), []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("requestfailed", lambda request: found.append(request.url))
+    page.on("response", lambda r: found.append(r.url) if r.status >= 400 else None)
+    page.goto(base + name)
+    page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
+    page.wait_for_function("Reveal.isReady()")
+    found += page.evaluate(MATH) + page.evaluate(TALL)
+    page.close()
+    return found
+
+
+def test_slides_fit_the_screen(html, browser, serve, tmp_path, monkeypatch):
+    pytest.importorskip("sphinx_revealjs", reason="sphinx-revealjs is not installed: no slides")
+    slides = load_tool("slides")
+    monkeypatch.setattr(slides, "SLIDES", tmp_path / "slides")
+    monkeypatch.setattr(slides, "PAGES", html / "notebooks")
+    monkeypatch.setattr(slides.sys, "argv", ["slides.py"])
+    (tmp_path / "html").symlink_to(html)
+    assert slides.main() == 0
+    base = serve(tmp_path)
+    for name in slides.USUAL:
+        assert slide_faults(browser, base, f"slides/{name}.html") == []
+    place = tmp_path / "slides" / f"{slides.USUAL[0]}.html"
+    place.write_text(place.read_text().replace("<h1>", "<h1>" + "<br>tall" * 30, 1))
+    (said,) = slide_faults(browser, base, f"slides/{place.name}")
+    assert said.startswith("0: ")

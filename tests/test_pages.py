@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = evidence.load()
 
 
-def extension(name):
-    """Load one of the book's own Sphinx extensions."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "_ext" / f"{name}.py")
+def extension(name, folder="book/_ext"):
+    """Load one of the book's own Sphinx extensions, or of its tools."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -158,6 +158,45 @@ def test_a_repository_is_one_setting_and_nothing_without_it():
     there = fill.with_repository(options, "https://host.invalid/book")
     assert there["use_repository_button"] and there["launch_buttons"]["binderhub_url"]
     assert "https://host.invalid/book" in fill.values(ROOT, "https://host.invalid/book")["url"]
+
+
+def test_a_page_has_an_entry_of_its_own_that_tex_reads():
+    known = {"version": "0.1.0", "commit": "abc", "year": "2026"}
+    text = fill.entry("notebooks/grpo", "PPO & 5% of C_1", "A Book", known, "")
+    assert text.startswith("@misc{planlib2026:grpo,\n") and text.endswith("}")
+    assert r"title  = {PPO \& 5\% of C\_1}" in text and "url" not in text
+    assert "A page of ``A Book'', version 0.1.0, commit abc" in text
+    assert text.count("{") == text.count("}")
+    assert "https://a.org/b/notebooks/grpo.html" in fill.entry(
+        "notebooks/grpo", "GRPO", "A Book", known, "https://a.org/b/"
+    )
+
+
+SLIDED = """<article><section id="t"><h1>A title<a class="headerlink">#</a></h1>
+<div class="in-short"><a href="#f"><img src="../_images/f.png" alt="f"></a><p>In short.</p></div>
+<section id="the-statement"><h2>The statement</h2><div class="proof theorem"><p>It <a href="soft.html">holds</a>.</p></div></section>
+<section id="checked"><h3>Checked</h3><p>By all.</p><div class="cell"><div class="cell_input">pages.show("4.3/proof")</div>
+<div class="cell_output"><details class="report"><summary><span class="verdict pass">PASS</span> <small>20 identities</small></summary>long</details></div></div>
+<div class="cell"><figure id="f"><img src="../_images/f.png" alt="f"></figure></div>
+<div class="exercise">Why?</div><div class="solution">So.</div></section>
+<section id="reproduce"><h2>Reproduce</h2><p>By a command.</p></section></section></article>"""
+
+
+def test_slides_hold_what_a_talk_shows_and_nothing_folded():
+    slides = extension("slides", "tools")
+    title, found = slides.slides(SLIDED)
+    assert title == "A title" and len(found) == 5
+    first, statement, checked, picture, exercise = found
+    assert "In short." in first and "<img" in first and "#" not in first
+    assert "It" in statement and "f.png" in picture and "Why?" in exercise
+    assert theorems.check("4.3/proof").title in checked and "20 identities" in checked
+    page = slides.whole(title, found)
+    assert "long" not in page and "So." not in page and "By a command" not in page
+    # From where slides lie to where the book lies.
+    assert 'src="../html/_images/f.png"' in page
+    assert 'href="../html/notebooks/soft.html"' in page and 'id="f"' not in page
+    with pytest.raises(ValueError, match="a box at its top"):
+        slides.slides(SLIDED.replace("in-short", "in-long"))
 
 
 def test_in_class_mode_a_page_runs_few_instances(monkeypatch, capsys):

@@ -1,12 +1,13 @@
 """Fill in what only the build knows: version, commit, year, seconds; and one setting for a repository's address.
 
 In the pages of :data:`FILLED`, ``@version@`` and its like are replaced; an unknown name stops the
-build.  With ``book_repository`` set in ``_config.yml`` pages link to it and offer to run in Binder;
+build.  Each page ends with its own BibTeX entry, folded.  With ``book_repository`` set in ``_config.yml`` pages link to it and offer to run in Binder;
 without it nothing of the kind is there.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import subprocess
@@ -77,14 +78,56 @@ def with_repository(options: dict, address: str) -> dict:
     }
 
 
+# What TeX reads otherwise in a title.
+TEX = str.maketrans({sign: f"\\{sign}" for sign in "&%#_$"})
+ENTRY = """\
+@misc{{planlib{year}:{key},
+  title  = {{{title}}},
+  author = {{{{The planlib authors}}}},
+  year   = {{{year}}},
+{url}  note   = {{A page of ``{book}'', version {version}, commit {commit}}},
+}}"""
+
+
+def entry(page: str, title: str, book: str, known: dict[str, str], address: str) -> str:
+    """Return the BibTeX entry of one page.
+
+    Parameters
+    ----------
+    page, title
+        Its name, such as ``notebooks/theorem_4_3``, and its title in plain words.
+    book, address
+        Title of the book, and where it is published, or nothing.
+    known
+        Version, commit and year, see :func:`values`.
+    """
+    url = f"  url    = {{{address.rstrip('/')}/{page}.html}},\n" if address else ""
+    plain = title.translate(TEX)
+    key = page.rpartition("/")[2]
+    return ENTRY.format(key=key, title=plain, book=book, url=url, **known)
+
+
+def cite(app, page, template, context, doctree):
+    """Put a page's own entry, folded, behind its text."""
+    if doctree is None or "body" not in context:
+        return
+    known = {name: app.known[name] for name in ("version", "commit", "year")}
+    title = html.unescape(re.sub("<[^>]+>", "", context["title"]))
+    text = entry(page, title, app.config.html_title, known, app.config.html_baseurl)
+    context["body"] += (
+        f'<details class="cite-page"><summary>Cite this page</summary><pre>{html.escape(text)}</pre></details>'
+    )
+
+
 def fill(app, page, source):
     """Fill one page in before it is read."""
     if page in FILLED:
-        source[0] = filled(source[0], values(Path(app.srcdir), app.config.book_repository))
+        source[0] = filled(source[0], app.known)
 
 
 def configure(app, config):
-    """Set the theme's buttons."""
+    """Set the theme's buttons, and find out once what every page says of the build."""
+    app.known = values(Path(app.srcdir), config.book_repository)
     config.html_theme_options = with_repository(config.html_theme_options, config.book_repository)
 
 
@@ -93,4 +136,5 @@ def setup(app):
     app.add_config_value("book_repository", "", "env")
     app.connect("config-inited", configure)
     app.connect("source-read", fill)
+    app.connect("html-page-context", cite, priority=950)  # when the body has been mended
     return {"parallel_read_safe": True, "parallel_write_safe": True}
