@@ -44,8 +44,9 @@ pdf: check-book
 slides: check-book
 	@$(RUN) tools/slides.py $(NAMES)
 
+# With DATA=--data the notebooks are executed, and what each figure shows is written as well.
 figures: setup
-	@$(RUN) tools/figures.py
+	@$(RUN) tools/figures.py $(DATA) $(NAMES)
 
 walks: check-book
 	@$(RUN) tools/walks.py

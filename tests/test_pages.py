@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import planlib
@@ -250,7 +251,7 @@ def test_a_wheel_brings_what_the_pages_read(tmp_path):
 
 
 def test_figures_are_written_with_their_texts(tmp_path):
-    command = [sys.executable, ROOT / "tools" / "figures.py", tmp_path]
+    command = [sys.executable, ROOT / "tools" / "figures.py", "--folder", tmp_path]
     subprocess.run(command, check=True, capture_output=True)
     listed = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     assert len(listed) == len(list(tmp_path.glob("*.png"))) > 50
@@ -272,3 +273,41 @@ def test_papers_are_linked_where_they_are_named_and_not_in_code_or_links():
     assert mended("<p><em>ICLR</em>, arXiv:2509.22613</p>").count("<a ") == 1
     for left in (link, "<pre><span>arXiv:2509.22613</span></pre>", "<p>arXiv:12345.678</p>"):
         assert mended(left) == left
+
+
+def test_the_data_of_a_figure_are_what_it_shows(tmp_path, monkeypatch):
+    figure_data = extension("figure_data", "tools")
+    plt = figure_data.plt
+    figure, (one, two) = plt.subplots(1, 2)
+    one.set_title("left")
+    one.plot([0, 1], [2.0, 0.5], label="falls")
+    one.bar([3, 4], [7.0, 0.0], label="bars")
+    one.barh([5.5], [0.25])
+    one.scatter([1], [9.0], label="dots")
+    one.errorbar([2.0], [3.0], yerr=[0.5], fmt="o")
+    two.pcolormesh([0, 1], [0, 1, 2], np.array([[1.0, 2], [3, 4], [5, 6]]), shading="nearest")
+    two.imshow([[0.125, 8.0]])
+    two.fill_between([0, 1], [0, 0], [1, 2], label="a band")
+    found = list(figure_data.rows(figure))
+    assert {
+        ("left", "line", "falls", 0.0, 2.0, ""),
+        ("left", "line", "falls", 1.0, 0.5, ""),
+    } <= set(found)
+    assert [row[3:5] for row in found if row[1:3] == ("bar", "bars")] == [(3.0, 7.0), (4.0, 0.0)]
+    assert [row[3:5] for row in found if row[1:3] == ("bar", "")] == [(0.25, 5.5)]
+    assert ("left", "points", "dots", 1.0, 9.0, "") in found
+    assert ("left", "segment 1", "", 2.0, 2.5, "") in found  # the whisker's lower end
+    maps = [row[3:] for row in found if row[:2] == ("panel 2", "map")]
+    assert (1.0, 2.0, 6.0) in maps and (1, 0, 8.0) in maps and len(maps) == 8
+    assert any(row[1:] == ("band, its edge", "a band", 1.0, 2.0, "") for row in found)
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.close("all")))
+    figure_data.keep_all(tmp_path / "kept")
+    plt.show()
+    plt.figure()
+    plt.show()
+    assert len(shown) == 2
+    first, second = sorted((tmp_path / "kept").glob("*.csv"))
+    assert first.read_text().splitlines()[0] == "panel,kind,label,x,y,value"
+    assert len(first.read_text().splitlines()) == 1 + len(found)
+    assert len(second.read_text().splitlines()) == 1

@@ -167,6 +167,14 @@ def test_figures_have_alternative_text_and_a_caption(path):
             assert len(shown["figure"]["caption"]) > 30 and shown["figure"]["name"]
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_what_a_page_folds_jupyterlab_folds(path):
+    for cell in json.loads(path.read_text())["cells"]:
+        folded = {"hide-input", "remove-input"} & set(cell["metadata"].get("tags", []))
+        hidden = cell["metadata"].get("jupyter", {}).get("source_hidden", False)
+        assert hidden == bool(folded), cell["id"]
+
+
 def test_each_check_has_its_cell_on_its_page():
     for theorem in theorems.ALL:
         page = ROOT / "notebooks" / f"{theorems.stem(theorem)}.ipynb"
