@@ -156,7 +156,9 @@ def test_pages_are_filled_by_the_build_and_an_unknown_name_stops_it():
 def test_a_repository_is_one_setting_and_nothing_without_it():
     options = {"launch_buttons": {"notebook_interface": "classic"}}
     assert fill.with_repository(options, "") == options
-    there = fill.with_repository(options, "https://host.invalid/book")
+    with pytest.raises(fill.ConfigError, match="book_repository: expected an address at github"):
+        fill.with_repository(options, "https://host.invalid/book")
+    there = fill.with_repository(options, "https://github.com/us/book")
     assert there["use_repository_button"] and there["launch_buttons"]["binderhub_url"]
     assert "https://host.invalid/book" in fill.values(ROOT, "https://host.invalid/book")["url"]
 

@@ -13,11 +13,15 @@ import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from sphinx.errors import ConfigError
 
 import planlib
 
 FILLED = ("book/cite", "book/teach")
 PACE = 200  # words a minute
+HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 PLACE = re.compile(r"@([\w:]+)@")
 
 
@@ -63,9 +67,18 @@ def filled(text: str, known: dict[str, str]) -> str:
 
 
 def with_repository(options: dict, address: str) -> dict:
-    """Return the theme's options with buttons that lead to a repository; as they are without one."""
+    """Return the theme's options with buttons that lead to a repository; as they are without one.
+
+    Raises
+    ------
+    ConfigError
+        If the theme has no buttons for the host.
+    """
     if not address:
         return options
+    if urlsplit(address).hostname not in HOSTS:
+        wanted = f"book_repository: expected an address at {', '.join(HOSTS)}, got {address!r}"
+        raise ConfigError(wanted)
     launch = {**options.get("launch_buttons", {}), "notebook_interface": "jupyterlab"}
     launch["binderhub_url"] = "https://mybinder.org"
     return {
