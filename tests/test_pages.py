@@ -313,3 +313,19 @@ def test_the_data_of_a_figure_are_what_it_shows(tmp_path, monkeypatch):
     assert first.read_text().splitlines()[0] == "panel,kind,label,x,y,value"
     assert len(first.read_text().splitlines()) == 1 + len(found)
     assert len(second.read_text().splitlines()) == 1
+
+
+def test_cells_of_wide_tables_name_their_columns():
+    mend = extension("mend")
+
+    def table(columns, rows=2):
+        head = "".join(f"<th>column {k}</th>" for k in range(columns))
+        row = "<tr>" + "".join(f"<td>{k}</td>" for k in range(columns)) + "</tr>"
+        return f'<table class="status-card"><thead><tr>{head}</tr></thead><tbody>{row * rows}</tbody></table>'
+
+    context = {"body": f"<p>{table(4)}{table(3)}{table(5, 1)}</p>"}
+    mend.mend(None, "", "", context, None)
+    body = context["body"]
+    assert body.count("stacked") == 2 and body.count("data-column") == 8 + 5
+    assert body.count('<td data-column="column 3">3</td>') == 3
+    assert table(3) in body  # as it was

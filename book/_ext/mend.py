@@ -1,4 +1,4 @@
-"""Mend what the theme and its parts write: names, downloads, figures on small screens."""
+"""Mend what the theme and its parts write: names, downloads, figures and tables on small screens."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ REPLACED = {
 FIGURE = re.compile(r'(<figure [^>]*>\s*)(<img [^>]*?src="([^"]+)"[^>]*/>)')
 # A paper that is named by its number, in text and not in code or a link.
 ARXIV = re.compile(r"(<(?:p|li|dd|td|/em|/strong)\b[^>]*>[^<]*?)\b(arXiv[: ](\d{4}\.\d{5}))(?!\d)")
+# A table of results with its head, and the rows and cells of its body.
+TABLE = re.compile(
+    r'(<table class="status-card">)(<thead><tr>(.*?)</tr></thead>)(.*?)(?=</table>)', re.S
+)
 SOURCE = re.compile(
     r'<a href="([^"]*/)?([^"/]+)" target="_blank"\s+class="btn btn-sm btn-download-source'
 )
@@ -34,11 +38,27 @@ if importlib.util.find_spec("theorems") is None:
 """
 
 
+def stacked(found: re.Match) -> str:
+    """Name each cell by its column where a table has four or more: on a phone its cells stand in a pile."""
+    table, head, columns, body = found.groups()
+    names = [re.sub("<[^>]+>", "", name) for name in re.findall(r"<th\b[^>]*>(.*?)</th>", columns)]
+    if len(names) < 4:
+        return found[0]
+
+    def row(match):
+        cells = iter(names)
+        return re.sub(r"<td(?=[ >])", lambda _: f'<td data-column="{next(cells)}"', match[0])
+
+    body = re.sub(r"<tr>.*?</tr>", row, body, flags=re.S)
+    return table.replace("status-card", "status-card stacked") + head + body
+
+
 def mend(app, pagename, templatename, context, doctree):
     """Replace in the page's body; the theme's templates are left as they are."""
     body = context.get("body", "")
     for old, new in REPLACED.items():
         body = body.replace(old, new)
+    body = TABLE.sub(stacked, body)
     body = ARXIV.sub(r'\1<a href="https://arxiv.org/abs/\3">\2</a>', body)
     # A figure scrolls in its own box where it would be too small to read, and opens by a click.
     box = r'\1<div class="wide" tabindex="0"><a href="\3" title="Open at full size">\2</a></div>'
