@@ -51,7 +51,7 @@ MATH = """() => [...document.querySelectorAll('mjx-merror')].map(e => e.textCont
   [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container'))
   .map(e => 'not set: ' + e.textContent.slice(0, 60)))"""
 IMAGES = """() => [...document.querySelectorAll('article img')]
-  .filter(i => !i.alt.trim() || !i.complete || !i.naturalWidth).map(i => i.src)"""
+  .filter(i => !i.alt.trim() || !i.closest('.panels') && (!i.complete || !i.naturalWidth)).map(i => i.src)"""
 # Words of an article that no one has unfolded, and of what checks printed.
 LOGS = """() => [...document.querySelectorAll('article .output.stream, article pre')]
   .filter(e => e.checkVisibility() && /control REJECTED|NOT REJECTED|REJECTED  /.test(e.innerText))
@@ -64,9 +64,17 @@ BOX = """() => {
 }"""
 TALLY = re.compile(r"Checks: \d+ of \d+ claims passed.* \d+ wrong claims refuted")
 # At 360 px: the page keeps its width; what is wider stands in a box that says so; figures are not tiny.
-PHONE = """() => {
-  window.dispatchEvent(new Event('resize'));
+PHONE = """async () => {
   const found = [], root = document.scrollingElement;
+  for (const i of document.querySelectorAll('article figure img')) {
+    if (!i.offsetParent) continue;
+    i.loading = 'eager';  // a panel is loaded when it is come to
+    const there = await i.decode().then(() => true, () => false);
+    if (!there) found.push('missing: ' + i.src);
+    const least = i.closest('.panels') ? i.naturalWidth / 2 : Math.min(600, i.naturalWidth);
+    if (i.clientWidth < least) found.push('small: ' + i.src);
+  }
+  window.dispatchEvent(new Event('resize'));
   if (root.scrollWidth > root.clientWidth) found.push('page: ' + root.scrollWidth);
   for (const e of document.querySelectorAll('article table, article .wide img')) {
     if (!e.checkVisibility()) continue;  // folded: laid out when it is opened
@@ -75,8 +83,6 @@ PHONE = """() => {
     if (box && e.scrollWidth > box.clientWidth + 1 && !box.closest('.scrolls'))
       found.push('no cue: ' + e.tagName + ' ' + e.className + ' ' + e.scrollWidth);
   }
-  for (const i of document.querySelectorAll('article figure img'))
-    if (i.offsetParent && i.clientWidth < Math.min(600, i.naturalWidth)) found.push('small: ' + i.src);
   return found;
 }"""
 # On paper (A4 without its margins): no table is cut, no contents, folded solutions.

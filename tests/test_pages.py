@@ -329,3 +329,54 @@ def test_cells_of_wide_tables_name_their_columns():
     assert body.count("stacked") == 2 and body.count("data-column") == 8 + 5
     assert body.count('<td data-column="column 3">3</td>') == 3
     assert table(3) in body  # as it was
+
+
+def picture(widths, gap, name=None):
+    """A picture of black panels with white between them and around."""
+    panels = extension("panels")
+    image = panels.Image.new("RGB", (sum(widths) + gap * (len(widths) + 1), 60), "white")
+    left = gap
+    for width in widths:
+        image.paste("black", (left, 5, left + width, 50))
+        left += width + gap
+    if name:
+        image.save(name)
+    return image
+
+
+def test_a_picture_parts_where_its_panels_do():
+    cuts = extension("panels").cuts
+    assert cuts(picture([300, 300, 300], 20)) == [330, 650]
+    assert cuts(picture([280, 320], 40)) == [340]
+    assert cuts(picture([600], 20)) == []  # one panel
+    assert cuts(picture([300, 300], 4)) == []  # a line's width apart: no two panels
+    assert cuts(picture([150, 500], 20)) == []  # a legend beside its panel stays with it
+    striped = picture([300, 300], 20)
+    striped.paste("black", (0, 55, 640, 57))  # a title, or an axis, over both
+    assert cuts(striped) == []
+
+
+def test_a_phone_gets_the_panels_of_a_figure(tmp_path):
+    panels = extension("panels")
+    picture([400, 400], 20, tmp_path / "two.png")
+    picture([800], 20, tmp_path / "one.png")
+
+    class App:
+        outdir = tmp_path
+
+        class builder:  # noqa: N801
+            imagedir = "_images"
+            images = {str(tmp_path / f"{name}.png"): f"{name}.png" for name in ("one", "two")}
+
+    def shown(name):
+        box = '<div class="wide" tabindex="0"><a href="../_images/{0}.png"><img alt="Two squares." src="../_images/{0}.png"/></a></div>'
+        context = {"body": box.format(name)}
+        panels.stack(App, "", "", context, object())
+        return context["body"]
+
+    assert "panels" not in shown("one") and "panels" not in shown("none")
+    body = shown("two")
+    assert body.startswith('<div class="wide"') and body.count("_images/two-") == 2
+    assert 'alt="Panel 1 of 2. Two squares."' in body
+    parts = [panels.Image.open(tmp_path / "_images" / f"two-{k}.png") for k in (1, 2)]
+    assert [part.size for part in parts] == [(430, 60), (430, 60)]

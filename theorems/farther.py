@@ -54,7 +54,7 @@ class Foretold:
     most: float = 1.0
 
 
-def _case(what: str, seed: int) -> tuple[PlanningGraph, Split]:
+def problems(what: str, seed: int) -> tuple[PlanningGraph, Split]:
     """Graph and problems of a difference, by its name in :func:`planlib.studies.farther_bases`."""
     (config, *_) = farther(seed)[what].values()
     task = make_task(config)
@@ -69,7 +69,7 @@ def known(graph: PlanningGraph, split: Split, epsilon: float) -> np.ndarray:
 
 def foretell(what: str, seed: int, epsilon: float) -> tuple[float, float, float]:
     """Shares of test rows decided with and without a training problem of their target; planned."""
-    graph, split = _case(what, seed)
+    graph, split = problems(what, seed)
     tried = known(graph, split, epsilon)
     source, target = split.test_pairs.T
     decided = determined(tried)[target, source].mean(-1)  # (m,)

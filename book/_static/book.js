@@ -9,4 +9,6 @@
   };
   window.addEventListener("load", mark);
   window.addEventListener("resize", mark);
+  // A panel of a figure is loaded when it is come to, and has its width from then on.
+  document.addEventListener("load", (event) => event.target.closest?.(".panels") && mark(), true);
 })();
