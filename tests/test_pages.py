@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -361,17 +362,15 @@ def test_a_phone_gets_the_panels_of_a_figure(tmp_path):
     picture([400, 400], 20, tmp_path / "two.png")
     picture([800], 20, tmp_path / "one.png")
 
-    class App:
-        outdir = tmp_path
-
-        class builder:  # noqa: N801
-            imagedir = "_images"
-            images = {str(tmp_path / f"{name}.png"): f"{name}.png" for name in ("one", "two")}
+    images = {str(tmp_path / f"{name}.png"): f"{name}.png" for name in ("one", "two")}
+    app = SimpleNamespace(
+        outdir=tmp_path, builder=SimpleNamespace(imagedir="_images", images=images)
+    )
 
     def shown(name):
         box = '<div class="wide" tabindex="0"><a href="../_images/{0}.png"><img alt="Two squares." src="../_images/{0}.png"/></a></div>'
         context = {"body": box.format(name)}
-        panels.stack(App, "", "", context, object())
+        panels.stack(app, "", "", context, object())
         return context["body"]
 
     assert "panels" not in shown("one") and "panels" not in shown("none")
