@@ -111,6 +111,33 @@ def forgiving_sweep(adjacency, table, target: int, forgiven) -> list[list]:
     ]
 
 
+@functools.cache
+def forgiven_ends(size: str) -> tuple[int, int, list[tuple]]:
+    """Largest graph, number of graphs, and what sweeps come to, for every statement the same.
+
+    An entry has the graph, the forgiven steps, the target, the ends from zeros and from ``A R``
+    off the target, and whether the first end shows no edge where nothing ends an episode.
+    """
+    rng, found, graphs = random.Random(35), [], list(graphs_of(size))
+    for adjacency in graphs:
+        n = len(adjacency)
+        for target in range(n):
+            nodes = [j for j in range(n) if j != target]
+            illegal = [(j, k) for j in nodes for k in nodes if not adjacency[j][k]]
+            some = [frozenset(x for x in illegal if rng.random() < 0.4) for _ in range(20)]
+            for forgiven in {frozenset(), frozenset(illegal), *some}:
+                zeros, ends, alike = [[fmpq(0)] * n for _ in range(n)], [], True
+                for table in (zeros, correct_steps(adjacency, target)):
+                    for _ in range(n + 1):
+                        table = forgiving_sweep(adjacency, table, target, forgiven)
+                    ends.append(off_target(table, target))
+                if len(forgiven) == len(illegal):  # 5.1: one value, and no edge shows in it
+                    inside = {table[j][k] for j in nodes for k in nodes}
+                    alike = inside == {int(any(row[target] for row in adjacency))}
+                found.append((adjacency, forgiven, target, ends, alike))
+    return n, len(graphs), found
+
+
 @claim(
     "memory",
     "exhaustive",
@@ -124,26 +151,12 @@ def forgiving_sweep(adjacency, table, target: int, forgiven) -> list[list]:
 )
 def _memory(stated, size: str) -> Finding:
     """(e) Illegal steps that do not end the episode are learned as if they were edges; if none does, all steps off the target are alike."""
-    rng, tally = random.Random(35), Tally("graphs", "sets of forgiven steps")
-    for adjacency in graphs_of(size):
-        n = len(adjacency)
-        tally.add("graphs")
-        for target in range(n):
-            nodes = [j for j in range(n) if j != target]
-            illegal = [(j, k) for j in nodes for k in nodes if not adjacency[j][k]]
-            some = [frozenset(x for x in illegal if rng.random() < 0.4) for _ in range(20)]
-            for forgiven in {frozenset(), frozenset(illegal), *some}:
-                wanted = stated(adjacency, forgiven, target)
-                right = True
-                zeros = [[fmpq(0)] * n for _ in range(n)]
-                for table in (zeros, correct_steps(adjacency, target)):
-                    for _ in range(n + 1):
-                        table = forgiving_sweep(adjacency, table, target, forgiven)
-                    right &= off_target(table, target) == off_target(wanted, target)
-                if len(forgiven) == len(illegal):  # 5.1: one value, and no edge shows in it
-                    inside = {table[j][k] for j in nodes for k in nodes}
-                    right &= inside == {int(any(row[target] for row in adjacency))}
-                tally.add("sets of forgiven steps", right)
+    n, graphs, found = forgiven_ends(size)
+    tally = Tally("graphs", "sets of forgiven steps")
+    tally.add("graphs", count=graphs)
+    for adjacency, forgiven, target, ends, alike in found:
+        wanted = off_target(stated(adjacency, forgiven, target), target)
+        tally.add("sets of forgiven steps", alike and all(end == wanted for end in ends))
     return tally.finding(
         f"every digraph on up to {n} nodes (one a class), every target; none, all, and up to 20 random sets of illegal steps off the target go on, their "
         "entries swept as outcome reward does (5.1), all others as ended episodes do; n + 1 sweeps from zeros and from A R; a step onto the target is paid if it is an edge; exact"

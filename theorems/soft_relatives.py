@@ -179,19 +179,23 @@ STATED = {
 def determined(t: Trajectories, policy, method: Method) -> tuple[Shares, int]:
     """What the Jacobian at the solution fixes, by ranks in rationals, and how many directions are free."""
     normal = [{("step", j, k): policy[j][k] for k in range(t.n)} for j in t.nodes]
-    rows = t.dense([*normal, *method.equations(t)])
-    rank = fmpq_mat(rows).rank()
+    reduced, rank = fmpq_mat(t.dense([*normal, *method.equations(t)])).rref()
+    rows = reduced.tolist()[:rank]
+    pivots = [next(c for c, x in enumerate(row) if x) for row in rows]
+    # An unknown that stands alone in its row of the reduced form is fixed; all others can move.
+    fixed = {c for c, row in zip(pivots, rows, strict=True) if sum(map(bool, row)) == 1}
 
     def columns(keep: Callable) -> bool:
-        """Whether these unknowns are fixed: without them the rank falls by their number."""
-        chosen = [keep(name) for name in t.names]
-        rest = [[x for x, c in zip(row, chosen, strict=True) if not c] for row in rows]
-        left = fmpq_mat(rest).rank() if rest[0] else 0
-        return rank - left == sum(chosen)
+        """Whether these unknowns are fixed."""
+        return all(c in fixed for c, name in enumerate(t.names) if keep(name))
 
     def implied(more: list[dict]) -> bool:
-        """Whether these equations change nothing."""
-        return fmpq_mat([*rows, *t.dense(more)]).rank() == rank
+        """Whether these equations change nothing: each is the sum of rows that its pivots ask for."""
+        wanted = t.dense(more)
+        if not wanted or not rows:
+            return not any(map(any, wanted))
+        sums = fmpq_mat([[row[c] for c in pivots] for row in wanted]) * fmpq_mat(rows)
+        return sums == fmpq_mat(wanted)
 
     right = [t.steps(u) for u, ok in t.episodes if ok]
     shares = Shares(
@@ -225,19 +229,19 @@ def relatives(size: str) -> tuple[int, int, dict[str, list[tuple[Shares, int, in
                     onto = rng.choice(ONTO)
                     policy = soft(adjacency, base, target, onto)
                     problems += 1
-                    broken += not all(met(t, base, policy, onto, u, ok) for u, ok in t.episodes)
+                    chance = success_by_flint(adjacency, base, target)
+                    value = [tilted_success(onto, p) for p in chance]
+                    broken += not all(met(base, policy, value, onto, u, ok) for u, ok in t.episodes)
                     for name, method in METHODS.items():
                         found[name].append((*determined(t, policy, method), len(t.names)))
     return problems, broken, found
 
 
-def met(t: Trajectories, base, policy, onto, path, right: bool) -> bool:
+def met(base, policy, value, onto, path, right: bool) -> bool:
     """Whether each step of an episode, and so each stretch, has residual 0 at the soft policy.
 
     ``lambda log(pi / b) + V(j) - r - V(k) = 0``, exponentiated.
     """
-    chance = success_by_flint(t.adjacency, base, t.target)
-    value = [tilted_success(onto, p) for p in chance]
     good = True
     for m, (j, k) in enumerate(itertools.pairwise(path)):
         last = m == len(path) - 2
