@@ -68,6 +68,7 @@ from theorems.ended_runs import CHECKS as ON_TRANSFORMERS
 from theorems.hypotheses import Hypothesis
 from theorems.partly_ended import (
     PARTLY,
+    SAMPLED_PARTLY,
     correct_steps,
     distance_from,
     off_target,
@@ -616,7 +617,7 @@ SAMPLED = Reading(
     _sampled_error,
     tuple((seed, case.start, case.ended) for seed in SEEDS for case in CASES),
 )
-LONG_READINGS = (SAMPLED,)
+LONG_READINGS = (SAMPLED, SAMPLED_PARTLY)
 
 
 @claim(

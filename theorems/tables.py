@@ -64,7 +64,11 @@ def softmax_rows(f: np.ndarray) -> np.ndarray:
 
 
 def learn_entries(
-    model: torch.nn.Module, graph: PlanningGraph, config: QLearningConfig, seed: int
+    model: torch.nn.Module,
+    graph: PlanningGraph,
+    config: QLearningConfig,
+    seed: int,
+    behavior_model: torch.nn.Module | None = None,
 ) -> np.ndarray:
     """Q-learning by the trainer as Theorems 5.1 to 5.3 assume it: one step in (0, 1] for each entry.
 
@@ -80,6 +84,8 @@ def learn_entries(
         Plain gradient descent, no target network, the learning rate is the step: asserted.
     seed
         Of problems and sequences; all problems of the graph are asked.
+    behavior_model
+        Writes the sequences; the model itself if not given.
 
     Returns
     -------
@@ -101,6 +107,9 @@ def learn_entries(
 
     hook = model.register_forward_hook(by_entry)
     generator = torch.Generator().manual_seed(seed)
-    train_q_learning(model, graph, graph.reachable_pairs(), config, generator, progress=False)
+    train_q_learning(
+        model, graph, graph.reachable_pairs(), config, generator, behavior_model=behavior_model,
+        progress=False,
+    )  # fmt: skip
     hook.remove()
     return updates.numpy()
