@@ -455,15 +455,16 @@ def legal_shares(adjacency: np.ndarray, policy: np.ndarray, target: int, goes_on
 # --- statistical: the sampled trainer -------------------------------------------------------------
 
 # Of graph, behaviour and sequences: the first from 60 on whose equations tell both rivals apart at two nodes
-# or more, which needs no run; seed 57 was scouted.
+# or more, which needs no run; seed 57 was scouted.  The next eight, asked again with three times the updates.
 SAMPLED_SEEDS = (64, 77, 80, 81, 82, 89, 90, 96)
+NEXT_SEEDS = (97, 98, 111, 112, 113, 115, 117, 120)
 CHANCE = 0.25  # that an illegal step ends the episode
 APART = 0.1  # values of two equations that tell them apart
 MARGIN = 0.05  # of the mean distance of the values of a graph, set on seed 57
-UPDATES, STEP = 800, 0.05
+USUAL, LONGER = (800, 0.05), (2400, 0.02)  # updates, and an entry's step
 
 
-def _sampled_values(seed: int) -> dict[str, list]:
+def _sampled_values(seed: int, updates: int, step: float) -> dict[str, list]:
     """Values of a table trained from zeros off-policy, and what the equations read in their place.
 
     Of each target and each other node that reaches it: ``shares``, rho of the last nodes,
@@ -476,7 +477,7 @@ def _sampled_values(seed: int) -> dict[str, list]:
     with torch.no_grad():  # a behaviour by chance, so that shares differ between nodes
         behaviour.f.copy_(2 * torch.randn(n, n, n, generator=generator, dtype=torch.float64))
     config = QLearningConfig(
-        steps=UPDATES, batch_size=256, learning_rate=STEP, optimizer="sgd", epsilon=0.0, temperature=1.0,
+        steps=updates, batch_size=256, learning_rate=step, optimizer="sgd", epsilon=0.0, temperature=1.0,
         target_decay=0.0, max_length=60, reward="outcome", stop_at_error=True, stop_probability=CHANCE,
     )  # fmt: skip
     learn_entries(model, graph, config, seed, behaviour)
@@ -495,7 +496,11 @@ def _sampled_values(seed: int) -> dict[str, list]:
     return found
 
 
-SAMPLED_PARTLY = Reading("sampled-partly-ended", _sampled_values, SAMPLED_SEEDS)
+SAMPLED_PARTLY = Reading(
+    "sampled-partly-ended",
+    lambda case: _sampled_values(*case),
+    (*((seed, *USUAL) for seed in SAMPLED_SEEDS), *((seed, *LONGER) for seed in NEXT_SEEDS)),
+)
 
 
 def distances(found: dict[str, list], stated: Callable) -> list[float]:
@@ -509,33 +514,45 @@ def distances(found: dict[str, list], stated: Callable) -> list[float]:
     return far
 
 
-@claim(
-    "sampled-partly",
-    "statistical",
-    best_or_jump,
-    {
-        "illegal steps are worth nothing": no_jump,
-        "as if no episode ended": free_jump,
-    },
-    seeds=SAMPLED_SEEDS,
-    source="kept",
-    fixed="after seed 0",
-)
-def _sampled_partly(stated, size: str) -> Finding:
-    """(f) If an illegal step ends the episode by chance, the sampled trainer comes to V(j) = max(B(j), (1 - q) M)."""
-    each = [
-        distances(SAMPLED_PARTLY(seed), stated) for seed in SAMPLED_SEEDS
-    ]  # kept: no size is smaller
+def _partly(seeds: tuple[int, ...], how: tuple[int, float], stated: Callable, size: str) -> Finding:
+    # Kept: no size is smaller.
+    each = [distances(SAMPLED_PARTLY((seed, *how)), stated) for seed in seeds]
     means = [float(np.mean(far)) for far in each if far]
     near = estimate(means, most=MARGIN, of="graphs")
     return decide(
         True,
         f"mean distance {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {sum(map(len, each))} values on {len(means)} graphs",
         f"graphs of 6 nodes on which both rivals say other values at two nodes at least, outcome reward, an illegal step ends the episode with probability {CHANCE}; nodes that reach the target and of which a "
-        f"rival says another value, by over {APART}; a random behaviour, its shares rho solved for; from zeros, an entry's step {STEP} toward the mean of its targets, {UPDATES} updates of 256 "
+        f"rival says another value, by over {APART}; a random behaviour, its shares rho solved for; from zeros, an entry's step {how[1]} toward the mean of its targets, {how[0]} updates of 256 "
         f"sequences; margin {MARGIN}",
         near,
     )
 
 
-PARTLY = (_memory, _targets, _partial, _planning, _sampled_partly)
+def _claim_on(name: str, seeds: tuple[int, ...], how: tuple[int, float], title: str, **settings):
+    wrong = {"illegal steps are worth nothing": no_jump, "as if no episode ended": free_jump}
+    given = {"seeds": seeds, "source": "kept", "title": title} | settings
+    made = claim(name, "statistical", best_or_jump, wrong, **given)
+    return made(functools.partial(_partly, seeds, how))
+
+
+_sampled_partly = _claim_on(
+    "sampled-partly",
+    SAMPLED_SEEDS,
+    USUAL,
+    "(f) If an illegal step ends the episode by chance, the sampled trainer comes to V(j) = max(B(j), (1 - q) M).",
+    fixed="after seed 0",
+    successor="sampled-partly-longer",
+)
+# Undecided: an entry that the behaviour hardly ever takes was still on its way, and the maximum of noisy
+# entries lies above them.  Asked again on the next seeds with more and smaller steps.
+_sampled_longer = _claim_on(
+    "sampled-partly-longer",
+    NEXT_SEEDS,
+    LONGER,
+    "(f) With three times the updates and smaller steps it does, on the next graphs.",
+    fixed="after other seeds",
+)
+
+
+PARTLY = (_memory, _targets, _partial, _planning, _sampled_partly, _sampled_longer)
