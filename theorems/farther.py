@@ -39,6 +39,8 @@ class Foretold:
 
     Attributes
     ----------
+    epsilon
+        Share of the steps that go to a uniform node.
     share
         Decided entries of test rows: of those whose target some training problem has.
     unasked
