@@ -48,6 +48,16 @@ LOOKS = {
     "truth": Look(BLACK, "", "-"),
     "failure": Look(GREY, "", "-"),
 }
+# Whose look the second stage of a run has (the names of ``studies.STAGES``); PPO is a variant of policy gradient.
+LOOK_OF = {
+    "sft": "SFT",
+    "more_sft": "SFT",
+    "pg": "PG",
+    "ppo": "PG",
+    "q": "Q",
+    "grpo": "GRPO",
+    "filtered_sft": "filtered SFT",
+}
 
 
 def look(method: str, tone: float = 0.0, hollow: bool = False, **more) -> dict[str, Any]:

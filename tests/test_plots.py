@@ -12,6 +12,7 @@ from matplotlib.colors import to_rgb
 
 from planlib import plots
 from planlib.graph import InputError
+from planlib.studies import STAGES
 
 ROOT = Path(__file__).parent.parent
 METHODS = ("SFT", "PG", "Q", "GRPO", "filtered SFT")
@@ -47,6 +48,10 @@ def test_methods_are_told_apart():
     # Controls: a red and a green of one lightness, and two methods with one mark.
     assert not told_apart(plots.Look("#c04000", "o", "-"), plots.Look("#708000", "s", "-"))
     assert not told_apart(plots.Look(plots.RED, "o", "-"), plots.Look(plots.BLUE, "o", "--"))
+
+
+def test_each_stage_of_a_run_has_a_look():
+    assert set(plots.LOOK_OF) == set(STAGES) and set(plots.LOOK_OF.values()) == set(METHODS)
 
 
 def test_a_variant_keeps_colour_and_mark():
@@ -88,7 +93,7 @@ def test_apart_moves_no_more_than_it_must():
 
 # Pages that compare methods, and what in them is drawn in another colour than a method's:
 # marks of a path in a graph, and the three kinds of a step.
-PAGES = {"figure_2": (), "figure_3": (), "ablation": (), "countdown": ("fig-countdown-graph",)}
+PAGES = {"figure_2": (), "figure_3": (), "ablation": (), "countdown": ("fig-countdown-graph",), "pictures": ("fig-story-values",), "five": ()}
 BARE = re.compile(r"plots\.(RED|BLUE|ORANGE|GREEN|PURPLE)\b|#[0-9A-Fa-f]{6}|\"black\"")
 
 
