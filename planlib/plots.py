@@ -115,11 +115,17 @@ def ink(color: str) -> str:
 def name_ends(ax: plt.Axes, size: float = 9, first: bool = False) -> None:
     """Write the name of each labelled line beside its last point, or its first, instead of a legend.
 
-    Names stand outside of the axes, in the line's colour, none on another; call it when lines
-    and limits are as they will be.
+    Names stand outside of the axes, in the line's colour, none on another; a line without points
+    has none.  Call it when lines and limits are as they will be.
     """
     ax.get_ylim()  # limits that follow the data are set when asked for
-    named = [line for line in ax.lines if not str(line.get_label()).startswith("_")]
+    named = [
+        line
+        for line in ax.lines
+        if len(line.get_xydata()) and not str(line.get_label()).startswith("_")
+    ]
+    if not named:
+        return
     ends = [line.get_xydata()[0 if first else -1] for line in named]
     heights = ax.transAxes.inverted().transform(ax.transData.transform(ends))[:, 1]
     line_height = 1.35 * size / 72 * ax.figure.dpi / ax.bbox.height

@@ -66,6 +66,9 @@ def test_a_variant_keeps_colour_and_mark():
 def test_names_can_be_read_and_do_not_overlap():
     assert 1.05 / (plots.lightness(plots.ORANGE) + 0.05) < 4.5  # as a line it may be so light
     figure, ax = plt.subplots()
+    ax.plot([], [], label="no run yet")
+    plots.name_ends(ax)  # nothing to name
+    assert not ax.texts
     for k, (method, end) in enumerate(zip(METHODS, (1.0, 0.5, 0.499, 0.0, 0.501), strict=True)):
         ax.plot([0, 1], [k / 5, end], label=method, **plots.look(method))
     ax.plot([0, 1], [0, 0.5])  # without a name
@@ -93,7 +96,7 @@ def test_apart_moves_no_more_than_it_must():
 
 # Pages that compare methods, and what in them is drawn in another colour than a method's:
 # marks of a path in a graph, and the three kinds of a step.
-PAGES = {"figure_2": (), "figure_3": (), "ablation": (), "countdown": ("fig-countdown-graph",), "pictures": ("fig-story-values",), "five": ()}
+PAGES = {"figure_2": (), "figure_3": (), "ablation": (), "countdown": ("fig-countdown-graph",), "pictures": ("fig-story-values",), "five": (), "run_your_own": ()}
 BARE = re.compile(r"plots\.(RED|BLUE|ORANGE|GREEN|PURPLE)\b|#[0-9A-Fa-f]{6}|\"black\"")
 
 
