@@ -96,7 +96,15 @@ def test_apart_moves_no_more_than_it_must():
 
 # Pages that compare methods, and what in them is drawn in another colour than a method's:
 # marks of a path in a graph, and the three kinds of a step.
-PAGES = {"figure_2": (), "figure_3": (), "ablation": (), "countdown": ("fig-countdown-graph",), "pictures": ("fig-story-values",), "five": (), "run_your_own": ()}
+PAGES = {
+    "figure_2": (),
+    "figure_3": (),
+    "ablation": (),
+    "countdown": ("fig-countdown-graph",),
+    "pictures": ("fig-story-values",),
+    "five": (),
+    "run_your_own": (),
+}
 BARE = re.compile(r"plots\.(RED|BLUE|ORANGE|GREEN|PURPLE)\b|#[0-9A-Fa-f]{6}|\"black\"")
 
 
