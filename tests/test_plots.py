@@ -54,6 +54,24 @@ def test_each_stage_of_a_run_has_a_look():
     assert set(plots.LOOK_OF) == set(STAGES) and set(plots.LOOK_OF.values()) == set(METHODS)
 
 
+def test_the_page_of_notation_says_how_methods_are_drawn():
+    page = " ".join((ROOT / "book" / "notation.md").read_text().split())
+    words = {
+        "SFT": ("SFT", plots.ORANGE, "orange", "s", "squares", "--", "dashed"),
+        "PG": ("policy gradient", plots.RED, "vermilion", "o", "circles", "-", "solid"),
+        "Q": ("Q-learning", plots.BLUE, "blue", "^", "triangles", "-", "solid"),
+        "GRPO": ("GRPO", plots.PURPLE, "purple", "D", "diamonds", ":", "dotted"),
+        "filtered SFT": (
+            *("filtered SFT", plots.GREEN, "green", "v", "triangles that point down"),
+            *("-.", "dash-dotted"),
+        ),
+    }
+    assert set(words) == set(METHODS)
+    for method, (name, color, hue, marker, shape, ls, line) in words.items():
+        assert plots.LOOKS[method] == plots.Look(color, marker, ls)
+        assert f"{name} {hue}, {shape}, {line}" in page
+
+
 def test_a_variant_keeps_colour_and_mark():
     plain, held = plots.look("PG"), plots.look("PG", tone=0.4, hollow=True, ls="--")
     assert plain["marker"] == held["marker"] and held["mfc"] == "white" and held["ls"] == "--"
