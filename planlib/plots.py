@@ -1,7 +1,8 @@
 """One style for every figure and table of the book; draws what it is given, computes nothing.
 
 Colours are from Okabe and Ito's palette, which stays apart for colour-blind
-readers; lines and marks differ in shape as well, for greyscale.
+readers; lines and marks differ in shape as well, for greyscale.  A method has one look on all
+pages, and a curve carries its name at its end: ``look`` and ``name_ends``.
 """
 
 from __future__ import annotations
@@ -10,18 +11,152 @@ import html
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import networkx as nx
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.colors import to_hex, to_rgb
 
-from planlib.graph import PlanningGraph
+from planlib.graph import PlanningGraph, check_one_of
 from planlib.intervals import interval
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#777777"
+PURPLE, BLACK = "#CC79A7", "#000000"
 MARKS = {"PASS": "✓", "FAIL": "✗", "UNDECIDED": "?", "N/A": "–", "DESCRIPTION": "·", "WAITING": "…"}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn: its colour, mark and line, in matplotlib's words."""
+
+    color: str
+    marker: str
+    ls: str
+
+
+# One look a method, on every page.
+LOOKS = {
+    "SFT": Look(ORANGE, "s", "--"),
+    "PG": Look(RED, "o", "-"),
+    "Q": Look(BLUE, "^", "-"),
+    "GRPO": Look(PURPLE, "D", ":"),
+    "filtered SFT": Look(GREEN, "v", "-."),
+    "truth": Look(BLACK, "", "-"),
+    "failure": Look(GREY, "", "-"),
+}
+# Whose look the second stage of a run has (the names of ``studies.STAGES``); PPO is a variant of policy gradient.
+LOOK_OF = {
+    "sft": "SFT",
+    "more_sft": "SFT",
+    "pg": "PG",
+    "ppo": "PG",
+    "q": "Q",
+    "grpo": "GRPO",
+    "filtered_sft": "filtered SFT",
+}
+
+
+def look(method: str, tone: float = 0.0, hollow: bool = False, **more) -> dict[str, Any]:
+    """Return matplotlib's keywords for a curve, or with ``ls="none"`` for points, of a method.
+
+    A variant of a method keeps its colour and its mark, and differs in ``tone``, ``hollow`` or its
+    line.
+
+    Parameters
+    ----------
+    method
+        A key of ``LOOKS``.
+    tone
+        From -1 (black) over 0 (the method's own colour) to 1 (white).
+    hollow
+        Whether the inside of the mark is white.
+    more
+        Keywords that are added, or replace the method's own.
+
+    Raises
+    ------
+    InputError
+        If the method has no look.
+    """
+    check_one_of("method", method, LOOKS)
+    drawn, color = LOOKS[method], toned(LOOKS[method].color, tone)
+    inside = "white" if hollow else color
+    how = {"color": color, "ls": drawn.ls, "marker": drawn.marker, "mec": color, "mfc": inside}
+    if more.get("ls", drawn.ls) != "none":
+        # Five marks or so on a curve, as far apart on all; where two methods have one curve, side by side.
+        how["markevery"] = (0.03 + 0.04 * list(LOOKS).index(method), 0.2)
+    return how | more
+
+
+def toned(color: str, tone: float) -> str:
+    """Mix a colour with white (``tone`` up to 1) or with black (down to -1)."""
+    end = np.ones(3) if tone > 0 else np.zeros(3)
+    return to_hex((1 - abs(tone)) * np.array(to_rgb(color)) + abs(tone) * end)
+
+
+def lightness(color: str) -> float:
+    """Relative luminance of a colour by WCAG 2, from 0 (black) to 1 (white)."""
+    parts = np.array(to_rgb(color))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def ink(color: str) -> str:
+    """Darken a colour until text in it can be read on white: a contrast of 4.5, as WCAG 2 asks."""
+    while 1.05 / (lightness(color) + 0.05) < 4.5:
+        color = toned(color, -0.05)
+    return color
+
+
+def name_ends(ax: plt.Axes, size: float = 9, first: bool = False) -> None:
+    """Write the name of each labelled line beside its last point, or its first, instead of a legend.
+
+    Names stand outside of the axes, in the line's colour, none on another; a line without points
+    has none.  Call it when lines and limits are as they will be.
+    """
+    ax.get_ylim()  # limits that follow the data are set when asked for
+    named = [
+        line
+        for line in ax.lines
+        if len(line.get_xydata()) and not str(line.get_label()).startswith("_")
+    ]
+    if not named:
+        return
+    ends = [line.get_xydata()[0 if first else -1] for line in named]
+    heights = ax.transAxes.inverted().transform(ax.transData.transform(ends))[:, 1]
+    line_height = 1.35 * size / 72 * ax.figure.dpi / ax.bbox.height
+    places = apart(np.clip(heights, 0, 1), line_height)
+    for line, height in zip(named, places, strict=True):
+        ax.annotate(
+            line.get_label(), (0 if first else 1, height), xycoords="axes fraction", va="center",
+            xytext=(-4 if first else 4, 0), textcoords="offset points", fontsize=size,
+            ha="right" if first else "left", color=ink(line.get_color()),
+        )  # fmt: skip
+
+
+def apart(places: Sequence[float], least: float) -> np.ndarray:
+    """Move numbers as little as possible (in squares) until they are ``least`` apart; order stays.
+
+    Returns
+    -------
+    np.ndarray
+        ``(m,)``, in the order of ``places``.
+    """
+    order = np.argsort(places, kind="stable")
+    steps = least * np.arange(len(order))
+    # Without the steps it is a monotone fit: neighbours out of order are pooled at their mean.
+    pools: list[list[float]] = []
+    for value in np.asarray(places, dtype=float)[order] - steps:
+        pools.append([value])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    moved = np.empty(len(order))
+    moved[order] = np.concatenate([[np.mean(pool)] * len(pool) for pool in pools]) + steps
+    return moved
 
 
 def style() -> None:

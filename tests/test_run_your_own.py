@@ -58,7 +58,7 @@ def test_sft_alone_and_bands_of_seeds(page, monkeypatch, capsys):
     assert ours == ["SFT", "PG, 3 seeds", "strong KL"]
     assert len({drawn[label].get_color() for label in ours}) == 3
     assert len(left.collections) == 4  # a band for each method of the book, and one for three seeds
-    assert drawn["SFT"].get_marker() == "o"
+    assert drawn["SFT"].get_marker() == "s" and drawn["SFT"].get_linestyle() == "None"  # no curve
     said = capsys.readouterr().out
     assert "SFT, seed 999: missing, python -m planlib train sft" in said
     final = stored_metrics(studies.ACYCLIC)["sampled_test"]
