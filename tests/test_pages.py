@@ -181,7 +181,7 @@ SLIDED = """<article><section id="t"><h1>A title<a class="headerlink">#</a></h1>
 <section id="the-statement"><h2>The statement</h2><div class="proof theorem"><p>It <a href="soft.html">holds</a>.</p></div></section>
 <section id="checked"><h3>Checked</h3><p>By all.</p><div class="cell"><div class="cell_input">pages.show("4.3/proof")</div>
 <div class="cell_output"><details class="report"><summary><span class="verdict pass">PASS</span> <small>20 identities</small></summary>long</details></div></div>
-<div class="cell"><figure id="f"><img src="../_images/f.png" alt="f"></figure></div>
+<div class="cell"><figure id="f"><img src="../_images/f.png" alt="f"><div class="panels">of a phone</div></figure></div>
 <div class="exercise">Why?</div><div class="solution">So.</div></section>
 <section id="reproduce"><h2>Reproduce</h2><p>By a command.</p></section></section></article>"""
 
@@ -195,7 +195,12 @@ def test_slides_hold_what_a_talk_shows_and_nothing_folded():
     assert "It" in statement and "f.png" in picture and "Why?" in exercise
     assert theorems.check("4.3/proof").title in checked and "20 identities" in checked
     page = slides.whole(title, found)
-    assert "long" not in page and "So." not in page and "By a command" not in page
+    assert (
+        "long" not in page
+        and "of a phone" not in page
+        and "So." not in page
+        and "By a command" not in page
+    )
     # From where slides lie to where the book lies.
     assert 'src="../html/_images/f.png"' in page
     assert 'href="../html/notebooks/soft.html"' in page and 'id="f"' not in page
@@ -367,15 +372,19 @@ def test_a_phone_gets_the_panels_of_a_figure(tmp_path):
         outdir=tmp_path, builder=SimpleNamespace(imagedir="_images", images=images)
     )
 
-    def shown(name):
-        box = '<div class="wide" tabindex="0"><a href="../_images/{0}.png"><img alt="Two squares." src="../_images/{0}.png"/></a></div>'
-        context = {"body": box.format(name)}
+    def shown(name, figure="fig-two"):
+        box = '<figure id="{1}"><div class="wide" tabindex="0"><a href="../_images/{0}.png"><img alt="Two squares." src="../_images/{0}.png"/></a></div>'
+        context = {"body": box.format(name, figure)}
         panels.stack(app, "", "", context, object())
         return context["body"]
 
     assert "panels" not in shown("one") and "panels" not in shown("none")
+    assert "panels" not in shown("two", "fig-dial-two")  # gives way to its dial
     body = shown("two")
-    assert body.startswith('<div class="wide"') and body.count("_images/two-") == 2
+    assert (
+        body.startswith('<figure id="fig-two"><div class="wide"')
+        and body.count("_images/two-") == 2
+    )
     assert 'alt="Panel 1 of 2. Two squares."' in body
     parts = [panels.Image.open(tmp_path / "_images" / f"two-{k}.png") for k in (1, 2)]
     assert [part.size for part in parts] == [(430, 60), (430, 60)]

@@ -37,7 +37,7 @@ LEFT_OUT = (
 )
 SHOW = re.compile(r'pages\.show\("([^"]+)"\)')
 BESIDE = 45  # words that leave room for a picture
-NOT_SHOWN = ".headerlink, .copybtn, .where, script, .dial-live"
+NOT_SHOWN = ".headerlink, .copybtn, .where, .panels, script, .dial-live"
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -19,8 +19,9 @@ STRIPE = 8  # least blank columns between two panels
 OFF = 0.18  # how far from its even place a cut may lie, in widths of a panel
 BLANK = 250  # and lighter, of 255
 SMALLEST = 0.55  # of its size to which a phone shrinks a panel: letters of 10 pixels
+# A figure with its box; the picture of a dial gives way to the dial, whole.
 FIGURE = re.compile(
-    r'<div class="wide" tabindex="0">.*?<img ([^>]*?)src="([^"]+)"[^>]*/></a></div>'
+    r'<figure (?![^>]*id="fig-dial)[^>]*>\s*<div class="wide" tabindex="0">.*?<img [^>]*?src="([^"]+)"[^>]*/></a></div>'
 )
 ALT = re.compile(r'alt="([^"]*)"')
 
@@ -66,7 +67,7 @@ def stack(app, page, template, context, doctree):
     folder.mkdir(parents=True, exist_ok=True)
 
     def both(found: re.Match) -> str:
-        place, _, name = found[2].rpartition("/")
+        place, _, name = found[1].rpartition("/")
         source = there.get(name)
         panels = pieces(source, folder) if source and source.suffix == ".png" else []
         alt = ALT.search(found[0])
