@@ -367,10 +367,10 @@ def test_a_phone_gets_the_panels_of_a_figure(tmp_path):
     picture([400, 400], 20, tmp_path / "two.png")
     picture([800], 20, tmp_path / "one.png")
 
-    images = {str(tmp_path / f"{name}.png"): f"{name}.png" for name in ("one", "two")}
-    app = SimpleNamespace(
-        outdir=tmp_path, builder=SimpleNamespace(imagedir="_images", images=images)
-    )
+    images = {f"../{name}.png": f"{name}.png" for name in ("one", "two")}  # from the sources
+    (tmp_path / "source").mkdir()
+    builder = SimpleNamespace(imagedir="_images", images=images)
+    app = SimpleNamespace(srcdir=tmp_path / "source", outdir=tmp_path, builder=builder)
 
     def shown(name, figure="fig-two"):
         box = '<figure id="{1}"><div class="wide" tabindex="0"><a href="../_images/{0}.png"><img alt="Two squares." src="../_images/{0}.png"/></a></div>'

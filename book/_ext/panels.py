@@ -62,7 +62,8 @@ def stack(app, page, template, context, doctree):
     """Put the panels behind each figure that parts into some."""
     if doctree is None or "body" not in context:
         return
-    there = {name: Path(source) for source, name in app.builder.images.items()}
+    # As Sphinx has them, from the folder of the sources.
+    there = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
     folder = Path(app.outdir) / app.builder.imagedir
     folder.mkdir(parents=True, exist_ok=True)
 
