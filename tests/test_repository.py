@@ -243,6 +243,31 @@ def test_bootstrap_names_its_reason_in_one_line(monkeypatch, tmp_path):
         bootstrap.main()
 
 
+@pytest.mark.parametrize(
+    ("said", "renewed"),
+    [
+        ("pip 23.0.1 from there", True),
+        ("pip 23.2.1 from there", False),
+        ("pip 26.3 x", False),
+        ("", True),
+    ],
+)
+def test_an_old_pip_is_renewed_before_it_installs(monkeypatch, said, renewed):
+    spec = importlib.util.spec_from_file_location("bootstrap", ROOT / "tools" / "bootstrap.py")
+    bootstrap = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bootstrap)
+    asked = []
+
+    def run(command, **settings):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout=said)
+
+    monkeypatch.setattr(bootstrap.subprocess, "run", run)
+    bootstrap.renew(["python", "-m", "pip"])
+    assert len(asked) == 1 + renewed
+    assert asked[-1][-1] == ("pip>=23.2" if renewed else "--version")
+
+
 def test_a_foreign_kernel_does_not_get_in(tmp_path):
     """Module systems of clusters set JUPYTER_PATH; the notebooks run in the kernel of .venv all the same."""
     kernel = tmp_path / "kernels" / "python3"

@@ -14,6 +14,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 NEEDED_GB = 4
+OLDEST_PIP = [23, 2]
 
 
 def fail(reason):
@@ -41,6 +42,16 @@ def explain(log):
     return f"pip failed: {''.join(errors[-1:])} (whole log: .venv/setup.log)"
 
 
+def renew(pip):
+    """Have a newer pip first where the system's is too old: 23.0, Debian's, looks for minutes on end."""
+    said = subprocess.run([*pip, "--version"], capture_output=True, text=True).stdout.split()
+    version = [int(x) for x in said[1].split(".")[:2]] if len(said) > 1 else [0, 0]
+    if version < OLDEST_PIP:  # if that fails, the old one goes on as before
+        newer = "pip>=" + ".".join(map(str, OLDEST_PIP))
+        command = [*pip, "install", "-q", "--disable-pip-version-check", "-c", "constraints.txt"]
+        subprocess.run([*command, newer], capture_output=True, cwd=ROOT)
+
+
 def main():
     if sys.version_info < (3, 11):
         fail("Python 3.11 or newer is needed, this is {}.{}".format(*sys.version_info))
@@ -54,7 +65,9 @@ def main():
     made = subprocess.run([sys.executable, "-m", "venv", VENV], capture_output=True, text=True)
     if made.returncode:
         fail("no virtual environment (on Debian: apt install python3-venv)")
-    pip = [os.path.join(VENV, "bin", "python"), "-m", "pip", "install", "--retries", "2"]
+    pip = [os.path.join(VENV, "bin", "python"), "-m", "pip"]
+    renew(pip)
+    pip += ["install", "--retries", "2"]
     pip += ["--timeout", "30", "--disable-pip-version-check", "-c", "constraints.txt"]
     if os.environ.get("TORCH_INDEX"):
         pip += ["--extra-index-url", os.environ["TORCH_INDEX"]]
