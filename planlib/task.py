@@ -11,7 +11,7 @@ arXiv 2405.09220.  Nothing here needs torch.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 import numpy as np
@@ -280,6 +280,11 @@ def split_by_distance(
     is_edge, near = graph.adjacency[sources, targets], distance <= within
     if not (~near).any():
         raise SplitError("within", f"less than the largest distance, {distance.max()}", within)
+    return _near_and_far(pairs, near, is_edge, train_fraction, asked, rng)
+
+
+def _near_and_far(pairs, near, is_edge, train_fraction: float, asked: float, rng) -> Split:
+    """Train on edges and on a fraction of the other near pairs, test on all that are far."""
     others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
     taken = round(train_fraction * len(others))
     asked_pairs, test_pairs = _some_asked(far, asked)
@@ -313,10 +318,8 @@ def split_by_hidden_edges(
     if near.all():
         raise SplitError("hidden", "a share without which some pair is not reachable", hidden)
     is_edge = shown.adjacency[pairs[:, 0], pairs[:, 1]]
-    others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
-    asked_pairs, test_pairs = _some_asked(far, asked)
-    taken = round(train_fraction * len(others))
-    return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs, edges[:number])
+    split = _near_and_far(pairs, near, is_edge, train_fraction, asked, rng)
+    return replace(split, hidden_edges=edges[:number])
 
 
 def without_edges(graph: PlanningGraph, edges: np.ndarray) -> PlanningGraph:

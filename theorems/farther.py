@@ -18,17 +18,16 @@ import numpy as np
 
 from planlib.evidence import Check, Finding, Tally, claims, inapplicable
 from planlib.graph import PlanningGraph
-from planlib.studies import FARTHER_SEEDS, RunConfig, farther
+from planlib.studies import FARTHER_SEEDS, RunConfig, farther, farther_seeds, staged_base
 from planlib.study import make_task
 from planlib.task import Split, without_edges
-from theorems.comparing import FIRST, Gap, Point, judge
+from theorems.comparing import FIRST, Gap, Point, claims_on
 from theorems.composition import planned
 from theorems.composition_runs import above, arrived, below
 from theorems.coverage import additive, completed, determined, expected_tries, teacher
 
 claim = claims("farther")
 STEPS = 30  # of a sequence in the exact counts: far more than an answer takes
-SOME = tuple(FARTHER_SEEDS)[:4]  # of the one graph that has no seed
 
 # --- exhaustive: what an additive model can know -------------------------------------------------
 
@@ -143,23 +142,17 @@ INSIDE = claim("joined", "exhaustive", (0.8, 1.0), {"less than half is planned":
 # --- transformer: what the runs do ---------------------------------------------------------------
 
 
-def _claim(
-    what: str, seeds=tuple(FARTHER_SEEDS), how: str = "before any run"
-) -> Callable[..., Check]:
+def _claim(what: str) -> Callable[..., Check]:
     """What makes the claims on the runs of one difference."""
-
-    def made(name, title, gap, mutations, fixed=how, successor=""):
-        methods = [farther(seed)[what] for seed in seeds]
-        measure = partial(judge, methods, f"{what}, seeds {min(seeds)} to {max(seeds)}")
-        settings = {"seeds": seeds, "title": title, "fixed": fixed, "successor": successor}
-        return claim(name, "transformer", gap, mutations, **settings)(measure)
-
-    return made
+    made = claims_on(
+        "farther", lambda base: farther(base.seed)[what], staged_base(0), what, farther_seeds(what)
+    )
+    return partial(made, fixed="before any run")
 
 
-def runs(what: str, method: str, seeds=tuple(FARTHER_SEEDS)) -> list[RunConfig]:
+def runs(what: str, method: str) -> list[RunConfig]:
     """The runs of one method, seed by seed."""
-    return [farther(seed)[what][method] for seed in seeds]
+    return [farther(seed)[what][method] for seed in farther_seeds(what)]
 
 
 def arrives(method: str, least: float) -> Gap:
@@ -186,7 +179,7 @@ def _pair(what: str, name: str, words: str, least: float = 0.9, most: float = 0.
     )
 
 
-_inside, _before, _theirs = _claim("edges inside"), _claim("as before"), _claim("their graph", SOME)
+_inside, _before, _theirs = _claim("edges inside"), _claim("as before"), _claim("their graph")
 OFF, GRPO = "Q, off-policy", "GRPO"
 ASKED_PG, ASKED_Q = "PG, half asked", "Q, ε = 0.2, half asked"
 UNEXPLORED, STOPS = "Q, ε = 0", "Q, stops at the first error"

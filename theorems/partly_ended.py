@@ -123,7 +123,7 @@ def forgiven_ends(size: str) -> tuple[int, int, list[tuple]]:
     """Largest graph, number of graphs, and what sweeps come to, for every statement the same.
 
     An entry has the graph, the forgiven steps, the target, the ends from zeros and from ``A R``
-    off the target, and whether the first end shows no edge where nothing ends an episode.
+    off the target, and whether the end shows no edge where nothing ends an episode.
     """
     rng, found, graphs = random.Random(35), [], list(graphs_of(size))
     for adjacency in graphs:

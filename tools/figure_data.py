@@ -67,16 +67,13 @@ def _drawn(ax: Axes) -> Iterator[tuple[str, str, list]]:
             yield "map", "", [(x, y, values[y, x]) for y, x in np.ndindex(values.shape)]
 
 
-def write(figure: Figure, path: Path) -> int:
-    """Write the rows of a figure as CSV, six digits a number; return how many they are."""
-    number = 0
+def write(figure: Figure, path: Path) -> None:
+    """Write the rows of a figure as CSV, six digits a number."""
     with path.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(COLUMNS)
         for row in rows(figure):
             out.writerow([f"{x:.6g}" if isinstance(x, float) else x for x in row])
-            number += 1
-    return number
 
 
 def keep_all(folder: str) -> None:

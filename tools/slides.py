@@ -156,7 +156,7 @@ def main() -> int:
     """Write the slides of the chapters named, or of the usual two, and say where."""
     spec = find_spec("sphinx_revealjs")
     if spec is None:
-        sys.exit("slides: the package sphinx-revealjs is wanted: pip install -e '.[slides]'")
+        sys.exit("slides: the package sphinx-revealjs is wanted: pip install -e '.[browser]'")
     names = sys.argv[1:] or list(USUAL)
     for name in names:
         if not (PAGES / f"{name}.html").exists():
