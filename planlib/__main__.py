@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     runs.add_argument("--scheduler", help="address of a Dask scheduler (default: a local cluster)")
     runs.add_argument("--only", metavar="KEY", help="one run of the study, by its key")
+    runs.add_argument("--device", default="cpu", help="where they compute: cpu, cuda")
     runs.add_argument("--out", type=Path, help="folder for the records (default: runs)")
 
     again = commands.add_parser("recheck", help="re-check some of the stored runs", **shape)
@@ -222,9 +223,9 @@ def _predict(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     from planlib import settings, study
 
-    config, out = settings.read(options.method, options.settings)
-    folder = out or study.RUNS
-    run = study.store_run(config, folder)
+    config, place = settings.read(options.method, options.settings)
+    folder = place.out or study.RUNS
+    run = study.store_run(config, folder, device=place.device)
     _report(run.metrics, folder / config.key / "model.safetensors")
     return 0
 
@@ -232,9 +233,9 @@ def _train(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace) -> int:
     from planlib import settings, study
 
-    config, out = settings.read(options.method, options.settings)
+    config, place = settings.read(options.method, options.settings)
     compared = importlib.import_module("theorems.predict_compared").compared
-    for row in compared(config, out or study.RUNS):
+    for row in compared(config, place.out or study.RUNS):
         print(row.text())
     return 0
 
@@ -245,7 +246,8 @@ def _study(options: argparse.Namespace) -> int:
     folder = options.out or study.RUNS
     workers = {"jobs": options.jobs, "where": options.where, "scheduler": options.scheduler}
     try:
-        runs = study.run_study(options.name, folder, only=options.only, **workers)
+        where = {"only": options.only, "device": options.device}
+        runs = study.run_study(options.name, folder, **where, **workers)
     except study.StudyError as error:
         print(f"planlib: {error}", file=sys.stderr)
         return 1

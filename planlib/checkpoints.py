@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from planlib.graph import InputError, PlanningGraph
-from planlib.models import build_model, model_spec
+from planlib.models import build_model, check_generator, model_spec
 
 History = dict[str, list[float]]
 Evaluate = Callable[[nn.Module], dict[str, float]]
@@ -50,6 +50,7 @@ class TrainingRun:
     """
 
     def __init__(self, model, config, generator, evaluate, checkpoint, progress, inputs):
+        check_generator(generator)
         self.model, self.config, self.generator = model, config, generator
         self.evaluate, self.progress = evaluate, progress
         self.checkpoint = Path(checkpoint) if checkpoint else None
@@ -229,7 +230,7 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of named tensors: names, types, shapes and contents."""
     whole = hashlib.sha256()
     for name in sorted(tensors):
-        tensor = tensors[name].detach().contiguous()
+        tensor = tensors[name].detach().cpu().contiguous()
         whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
         whole.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return whole.hexdigest()

@@ -41,11 +41,13 @@ def path_log_probs(model: nn.Module, tokens: Tensor, steps: Tensor) -> Tensor:
     flat = steps.flatten().nonzero()[:, 0]  # (M,)
     first = torch.full_like(prefixes, steps.numel())
     first.scatter_reduce_(0, of_step, flat, "amin")  # the first step that has this prefix
-    where = torch.zeros(steps.numel(), dtype=torch.bool).index_fill_(0, first, True)
+    where = torch.zeros_like(steps).flatten().index_fill_(0, first, True)
     where = where.view_as(steps)  # (B, S)
     rows = where.any(1)  # a sequence that came before is not read again
     row = torch.empty_like(prefixes)
-    row[first.argsort()] = torch.arange(len(row))  # the model answers in reading order
+    row[first.argsort()] = torch.arange(
+        len(row), device=row.device
+    )  # the model answers in reading order
     logits = model(tokens[rows], F.pad(where[rows], (0, 1)))  # (U, n+1)
     table = logits.log_softmax(-1)
     taken = table.flatten()[row[of_step] * table.shape[1] + chosen]  # (M,)
@@ -58,7 +60,7 @@ def prefix_keys(tokens: Tensor) -> Tensor:
     A sum of tokens times fixed odd numbers, one a position: two different
     prefixes of a batch of a million collide with probability below 1e-6.
     """
-    position = torch.arange(1, tokens.shape[1] + 1)
+    position = torch.arange(1, tokens.shape[1] + 1, device=tokens.device)
     mixed = position * -7046029254386353131  # splitmix64, wrapping in int64
     mixed = (mixed ^ (mixed >> 30)) * -4658895280553007687
     mixed = (mixed ^ (mixed >> 27)) * -7723592293110705685

@@ -2,7 +2,7 @@
 
 Source: Wang et al., arXiv 2509.22613, section 5 and appendix; the entropy and
 the divergence from uniform are ours, since a count of paths saturates on small
-graphs.  Entropies and divergences are in nats.
+graphs.  Entropies and divergences are in nats.  Wherever the model is, results are on the processor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from planlib.graph import InputError, PlanningGraph, plain_number
-from planlib.models import TabularModel, Transformer
+from planlib.models import TabularModel, Transformer, device_of
 from planlib.rollout import sample
 from planlib.task import (
     Outcome,
@@ -152,11 +152,12 @@ def next_node_logits(
     if sources is not None:
         before = torch.as_tensor(prompts(np.stack([sources, targets], axis=1), model.n))
         start = torch.cat([before, start[:, -1:]], dim=1)  # (m, 4)
-    last = torch.zeros(start.shape, dtype=torch.bool)
+    start = start.to(device_of(model))
+    last = torch.zeros_like(start, dtype=torch.bool)
     last[:, -1] = True
     return torch.cat(
         [model(p, w) for p, w in zip(start.split(4096), last.split(4096), strict=True)]
-    )[:, : model.n]
+    )[:, : model.n].cpu()
 
 
 def prompt_logits(model: nn.Module) -> np.ndarray:
@@ -299,7 +300,7 @@ def path_logits(model: nn.Module, tokens: Tensor) -> tuple[np.ndarray, np.ndarra
     rows, places = np.nonzero(steps)
     where = torch.zeros(tokens.shape, dtype=torch.bool)
     where[rows, places] = True
-    logits = model(tokens, where)[:, :n]
+    logits = model(tokens.to(device_of(model)), where.to(device_of(model)))[:, :n].cpu()
     return tokens[rows, 1].numpy(), tokens[rows, places].numpy(), logits.double().numpy()
 
 
@@ -356,15 +357,15 @@ def averaged_table(model: nn.Module, targets, nodes, logits) -> TabularModel:
 def attention(model: Transformer, tokens: Tensor) -> list[Tensor]:
     """Attention weights of each layer, ``(B, heads, L, L)``: from each position to those before it."""
     length = tokens.shape[1]
-    rows, index = model.embed(tokens, 0)
+    rows, index = model.embed(tokens.to(device_of(model)), 0)
     x = F.embedding(index, rows)  # (B, L, d)
-    future = torch.full((length, length), -torch.inf, dtype=x.dtype).triu(1)
+    future = x.new_full((length, length), -torch.inf).triu(1)
     found = []
     for block in model.blocks:
         q, k, v = block.project(x)
         parts = (y.unflatten(-1, (block.heads, -1)).transpose(1, 2) for y in (q, k))
         q_heads, k_heads = parts  # (B, H, L, d/H)
         scores = q_heads @ k_heads.transpose(-1, -2) * q_heads.shape[-1] ** -0.5
-        found.append((scores + future).softmax(-1))
+        found.append((scores + future).softmax(-1).cpu())
         x = block.finish(x, block.attend(q, k, v, future))
     return found

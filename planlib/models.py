@@ -19,6 +19,18 @@ from torch.nn import functional as F
 from planlib.graph import InputError, check_one_of, plain_fields, plain_number
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model computes: its tokens and what it answers lie there too."""
+    return next(model.parameters()).device
+
+
+def check_generator(generator: object) -> None:
+    """Refuse a generator of another device: its numbers would be others there."""
+    if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        wanted = "a torch.Generator of the processor, whatever the model's device"
+        raise InputError("generator", wanted, getattr(generator, "device", repr(generator)))
+
+
 class _TargetCurrentModel(nn.Module):
     """Logits that depend on the target and the current node alone (Assumption 3.1).
 
@@ -207,15 +219,16 @@ class Transformer(nn.Module):
         places = self.position.weight[at : at + length]  # (L, d)
         if len(self.token.weight) < b:
             rows = (places[:, None] + self.token.weight).flatten(0, 1)  # (L*(n+2), d)
-            return rows, tokens + torch.arange(length) * len(self.token.weight)
+            places = torch.arange(length, device=tokens.device)
+            return rows, tokens + places * len(self.token.weight)
         rows = (self.token(tokens) + places).flatten(0, 1)  # (B*L, d)
-        return rows, torch.arange(b * length).view(b, length)
+        return rows, torch.arange(b * length, device=tokens.device).view(b, length)
 
     def _read(self, tokens: Tensor, where: Tensor | None, cache: list, at: int = 0) -> Tensor:
         length = tokens.shape[1]
         self._check_length(at + length)
         rows, index = self.embed(tokens, at)  # (N, d), (B, L)
-        future = torch.full((length, at + length), -torch.inf, dtype=rows.dtype).triu(at + 1)
+        future = rows.new_full((length, at + length), -torch.inf).triu(at + 1)
         for layer, block in enumerate(self.blocks):
             q, k, v = (F.embedding(index, part) for part in block.project(rows))  # (B, L, d)
             if cache:
@@ -229,7 +242,8 @@ class Transformer(nn.Module):
                 x = block.finish(F.embedding(index.flatten()[flat], rows), mixed)  # (M, d)
             else:
                 x = block.finish(F.embedding(index, rows), mixed)  # (B, L, d)
-                rows, index = x.flatten(0, -2), torch.arange(index.numel()).view_as(index)
+                rows = x.flatten(0, -2)  # (B*L, d)
+                index = torch.arange(index.numel(), device=index.device).view_as(index)
         return self.head(self.norm(x))
 
     def _check_length(self, length: int) -> None:
@@ -247,7 +261,7 @@ class Transformer(nn.Module):
         cache = [
             self.head.weight.new_empty(b, max_length, 2, self.config.width) for _ in self.blocks
         ]
-        last = torch.zeros(b, length, dtype=torch.bool)
+        last = torch.zeros_like(prompts, dtype=torch.bool)
         last[:, -1] = True
         return self._read(prompts, last, cache), [length, *cache]
 

@@ -1,7 +1,8 @@
 """Batched sampling of paths, the same for every model.
 
 Temperature, greedy decoding and uniform exploration cover the behaviour
-policies of the book, on-policy and off-policy.
+policies of the book, on-policy and off-policy.  A model samples where it computes; random
+numbers are drawn on the processor, so that they are the same for every device.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from planlib.graph import InputError, plain_number
+from planlib.models import check_generator, device_of
 from planlib.task import PROMPT, end_token, pad_token, prompts
 
 CHUNK = 1024  # rows at once, so that a step stays in the processor's cache
@@ -44,14 +46,14 @@ def sample(
     -------
     torch.Tensor
         Shape ``(m * samples, L)`` int64, ``L <= max_length``, padded on the
-        right; the samples of one problem stand together.
+        right, on the processor; the samples of one problem stand together.
 
     Raises
     ------
     InputError
         If ``temperature`` is not positive and finite, ``epsilon`` lies outside ``[0, 1]``,
-        ``samples < 1``, ``max_length`` leaves no room for a path, or the model's logits
-        are NaN.
+        ``samples < 1``, ``max_length`` leaves no room for a path, the generator is none of
+        the processor, or the model's logits are NaN.
     ProblemError
         If a pair names a node that the model does not know.
     """
@@ -65,9 +67,10 @@ def sample(
         raise InputError("epsilon", "a probability in [0, 1]", epsilon)
     if samples < 1:
         raise InputError("samples", "at least 1", samples)
+    check_generator(generator)
     if max_length <= PROMPT:
         raise InputError("max_length", f"more than the prompt's {PROMPT} tokens", max_length)
-    start = torch.as_tensor(prompts(pairs, model.n))  # (m, 3)
+    start = torch.as_tensor(prompts(pairs, model.n)).to(device_of(model))  # (m, 3)
     per_chunk = max(1, CHUNK // samples)
     chunks = [
         _sample_chunk(model, part, generator, samples, temperature, greedy, epsilon, max_length)
@@ -80,14 +83,14 @@ def sample(
 
 def _sample_chunk(model, start, generator, samples, temperature, greedy, epsilon, max_length):
     n = model.n
-    rows = torch.arange(len(start)).repeat_interleave(samples)  # (B,)
-    tokens = torch.full((len(rows), max_length), pad_token(n))
+    rows = torch.arange(len(start), device=start.device).repeat_interleave(samples)  # (B,)
+    tokens = start.new_full((len(rows), max_length), pad_token(n))
     tokens[:, :PROMPT] = start[rows]
     logits, cache = model.start(start, max_length)  # the prompt is read once a problem
     if samples > 1:
         logits, cache = logits[rows], model.select(cache, rows)
-    alive = torch.arange(len(rows))
-    going = torch.ones(len(rows), dtype=torch.bool)
+    alive = torch.arange(len(rows), device=start.device)
+    going = torch.ones_like(rows, dtype=torch.bool)
     for at in range(PROMPT, max_length):
         if greedy:
             _check_logits(logits)
@@ -97,7 +100,7 @@ def _sample_chunk(model, start, generator, samples, temperature, greedy, epsilon
         if epsilon:
             explore = torch.rand(len(chosen), generator=generator) < epsilon
             uniform = torch.randint(n, (len(chosen),), generator=generator)
-            chosen = torch.where(explore, uniform, chosen)
+            chosen = torch.where(explore.to(chosen.device), uniform.to(chosen.device), chosen)
         tokens[alive, at] = torch.where(going, chosen, pad_token(n))
         going = going & (chosen != end_token(n))
         left = int(going.sum())
@@ -108,7 +111,7 @@ def _sample_chunk(model, start, generator, samples, temperature, greedy, epsilon
             alive, chosen, going = alive[keep], chosen[keep], going[keep]
             cache = model.select(cache, keep)
         logits, cache = model.step(chosen, cache)
-    return tokens
+    return tokens.cpu()
 
 
 def draw(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -> Tensor:
@@ -133,7 +136,7 @@ def draw(logits: Tensor, generator: torch.Generator, temperature: float = 1.0) -
     weights = (scaled - largest).exp()  # (B, V)
     cumulative = weights.cumsum(-1)
     # Below 1 by more than rounding, so that the threshold never reaches the total.
-    u = torch.rand(len(logits), 1, generator=generator).clamp(max=1 - 2**-22)
+    u = torch.rand(len(logits), 1, generator=generator).clamp(max=1 - 2**-22).to(logits.device)
     return (cumulative <= u * cumulative[:, -1:]).sum(-1)
 
 

@@ -33,20 +33,23 @@ ONLY_WITH = {"off_policy": {"q"}, "asked": set(studies.SECOND) - {"more_sft"}}
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """What is no setting of the run.
 
     Attributes
     ----------
     out
         Folder for the model (default: runs).
+    device
+        Where it is trained: cpu, or cuda where torch has one.
     """
 
     out: Path | None = None
+    device: str = "cpu"
 
 
-def read(method: str, arguments: list[str]) -> tuple[studies.RunConfig, Path | None]:
-    """Return the configuration that ``train METHOD ARGUMENTS`` describes, and the folder.
+def read(method: str, arguments: list[str]) -> tuple[studies.RunConfig, Place]:
+    """Return the configuration that ``train METHOD ARGUMENTS`` describes, and its place.
 
     The settings of the stage that the method names need no prefix: ``--steps`` is
     ``--pg.steps`` for ``pg``.  ``--help`` prints all of them and ends.
@@ -61,10 +64,10 @@ def read(method: str, arguments: list[str]) -> tuple[studies.RunConfig, Path | N
     left_out = (ALL_STAGES - set(STAGES[method])) | {
         name for name, stages in ONLY_WITH.items() if short not in stages
     }
-    members = [*_members(_Place()), *_members(given, left_out, short)]
+    members = [*_members(Place()), *_members(given, left_out, short)]
     said = f"Train one model and print where it lies: {method}."
     parsed = _parse(members, f"train {method}", said, arguments)
-    return _config(given, parsed), parsed.out
+    return _config(given, parsed), Place(parsed.out, parsed.device)
 
 
 def read_beside(command: str, said: str, given: object, beside: object, arguments: list[str]):

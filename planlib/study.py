@@ -84,21 +84,31 @@ def train_run(
     checkpoint: Path | None = None,
     evaluate=None,
     folder: Path = RUNS,
+    device: str = "cpu",
     progress: bool = True,
 ) -> Run:
     """Train a configuration from scratch (or from its checkpoint) and measure it.
 
     With a second stage the SFT run is the stored one, and :func:`curve` joins the history.
+    Parameters and random numbers are drawn on the processor, whatever the device, and the
+    finished model lies there.
+
+    Raises
+    ------
+    InputError
+        If torch cannot compute on the device here (:func:`check_device`), or the longest
+        training path does not fit the model.
     """
+    check_device(device)
     if config != config.base:
-        return _second_stage(config, checkpoint, folder, progress)
+        return _second_stage(config, checkpoint, folder, device, progress)
     task = make_task(config)
     check_lengths(config, task.graph)
     if task.data.shape[1] > config.max_length:  # with cycles, longer than the shortest answers
         wanted = f"at least {task.data.shape[1]}, for the longest training path"
         raise InputError("max_length", wanted, config.max_length)
     generator = torch.Generator().manual_seed(config.seed)
-    model = Transformer(config.transformer(task.graph.n), generator)
+    model = Transformer(config.transformer(task.graph.n), generator).to(device)
     history = train_sft(
         model,
         task.data,
@@ -108,7 +118,26 @@ def train_run(
         checkpoint=checkpoint,
         progress=progress,
     )
-    return Run(config, task, model, history, measure(model, task, config.seed))
+    final = measure(model, task, config.seed)
+    return Run(config, task, model.cpu(), history, final)
+
+
+def check_device(device: str) -> str:
+    """Return how a device is called in the records, or refuse one that is not there.
+
+    Raises
+    ------
+    InputError
+        If torch cannot compute on it, on this machine or as it was built.
+    """
+    try:
+        torch.zeros(1, device=device).add(1).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        wanted = "'cpu', or a device that torch can use here, such as 'cuda'"
+        raise InputError("device", wanted, f"{device!r} ({str(error).splitlines()[0]})") from error
+    if torch.device(device).type == "cuda":
+        return f"{device}, {torch.cuda.get_device_name(device)}"
+    return f"{device}, {platform.machine()}, {torch.get_num_threads()} threads"
 
 
 # Methods that sample the policy itself: what trains them.
@@ -136,11 +165,12 @@ def _along(config: RunConfig, task: Task, base: nn.Module):
     return figures
 
 
-def _second_stage(config, checkpoint, folder, progress) -> Run:
+def _second_stage(config, checkpoint, folder, device, progress) -> Run:
     base = load_run(config.base, folder)
     check_lengths(config, base.task.graph)
     if base.model is None:  # its record alone was kept: half a minute makes it again
-        base = train_run(config.base, progress=progress)
+        base = train_run(config.base, device=device, progress=progress)
+    base.model.to(device)
     generator = torch.Generator().manual_seed(config.seed)
     task = make_task(config)
     before = copy.deepcopy(base.model)
@@ -163,7 +193,7 @@ def _second_stage(config, checkpoint, folder, progress) -> Run:
     history["evaluated_at"] = [0, *history.get("evaluated_at", [])]
     policy, temperature = read_out(config, base.model, before)
     final = measure(policy, task, config.seed, temperature)
-    return Run(config, task, base.model, history, final, began_from)
+    return Run(config, task, base.model.cpu(), history, final, began_from)
 
 
 def store_run(
@@ -172,16 +202,19 @@ def store_run(
     *,
     keep_model: bool = True,
     wait: bool = True,
+    device: str = "cpu",
     progress: bool = True,
 ) -> Run:
     """Return the stored run, training and storing it first (and its base) where it is missing.
 
     Without ``keep_model`` the record alone is stored: curve, metrics, provenance.  One call
     at a time makes a run; a second one waits, or without ``wait`` raises ``filelock.Timeout``.
+    The device is part of the record, and not of the run's identity.
     """
     if is_stored(config, folder):
         return load_run(config, folder)
     check_lengths(config, parse_graph(config.graph))  # refused before anything is written
+    check_device(device)
     locks = Path(folder) / ".locks"
     try:
         locks.mkdir(parents=True, exist_ok=True)
@@ -192,15 +225,18 @@ def store_run(
         if is_stored(config, folder):  # made while we waited
             return load_run(config, folder)
         if config != config.base:
-            store_run(config.base, folder, progress=progress)
-        return _make_run(config, Path(folder), keep_model, progress)
+            store_run(config.base, folder, device=device, progress=progress)
+        return _make_run(config, Path(folder), keep_model, device, progress)
 
 
-def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool) -> Run:
+def _make_run(
+    config: RunConfig, folder: Path, keep_model: bool, device: str, progress: bool
+) -> Run:
     place = folder / config.key
     earlier, began = _begin(place), time.perf_counter()
     checkpoint = place / CHECKPOINT
-    run = train_run(config, checkpoint=checkpoint, folder=folder, progress=progress)
+    where = {"folder": folder, "device": device}
+    run = train_run(config, checkpoint=checkpoint, progress=progress, **where)
     record = {
         "schema": store.SCHEMA,
         "config": config.fields(),
@@ -209,7 +245,7 @@ def _make_run(config: RunConfig, folder: Path, keep_model: bool, progress: bool)
         "metrics": run.metrics,
         "seconds": round(earlier + time.perf_counter() - began, 1),
         "made": time.strftime("%Y-%m-%d"),
-        "device": f"cpu, {platform.machine()}, {torch.get_num_threads()} threads",
+        "device": check_device(device),
         "versions": versions(),
     }
     store.write(place, record, run.history, run.model if keep_model else None)
@@ -452,6 +488,7 @@ def run_study(
     where: str = "processes",
     scheduler: str | None = None,
     only: str | None = None,
+    device: str = "cpu",
     progress: bool = True,
 ) -> list[Run]:
     """Make the missing runs of a study, and return them all (or the one asked for).
@@ -471,11 +508,13 @@ def run_study(
         Address of a Dask scheduler that sees the same folder; a local cluster if not given.
     only
         The key of one of its runs, or the beginning of it.
+    device
+        Where all of them compute.
 
     Raises
     ------
     InputError
-        If there is no such study or run, ``jobs < 1``, ``where`` is unknown, or
+        If there is no such study, run or device, ``jobs < 1``, ``where`` is unknown, or
         ``dask`` is asked for and not installed.
     StudyError
         If a worker died or a file could not be written.
@@ -494,11 +533,12 @@ def run_study(
     folder = Path(folder)
     cells = [c for c in missing(name, folder) if c in chosen]
     if cells:
-        _make_cells(name, cells, folder, jobs, where, scheduler, progress)
+        check_device(device)
+        _make_cells(name, cells, folder, jobs, where, scheduler, device, progress)
     return [load_run(config, folder) for config in chosen]
 
 
-def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
+def _make_cells(name, cells, folder, jobs, where, scheduler, device, progress) -> None:
     with tqdm(total=len(cells), desc=name, disable=not progress) as bar, warnings.catch_warnings():
         # Between two runs joblib replaces a worker that has grown, and warns of it.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
@@ -508,7 +548,7 @@ def _make_cells(name, cells, folder, jobs, where, scheduler, progress) -> None:
                 for wait in (False, True):
                     held = []
                     caller = os.getpid() if where == "processes" else None
-                    todo = (delayed(_cell)(c, folder, wait, caller) for c in cells)
+                    todo = (delayed(_cell)(c, folder, wait, caller, device) for c in cells)
                     for config, done in parallel(todo):
                         held += [] if done else [config]
                         bar.update(done)
@@ -548,7 +588,7 @@ def _end_with(caller: int) -> None:
 
 
 def _cell(
-    config: RunConfig, folder: Path, wait: bool, caller: int | None
+    config: RunConfig, folder: Path, wait: bool, caller: int | None, device: str
 ) -> tuple[RunConfig, bool]:
     """Make one run in one thread, and say whether it is done: not if another call has it in hand."""
     # Read at the first product.  Sequences have ever other sizes: oneDNN would keep something
@@ -560,7 +600,8 @@ def _cell(
     torch.set_num_threads(1)
     try:
         keep = config == config.base or config in KEPT  # others start from a base
-        store_run(config, folder, keep_model=keep, wait=wait, progress=False)
+        how = {"keep_model": keep, "wait": wait, "device": device}
+        store_run(config, folder, progress=False, **how)
     except Timeout:
         return config, False
     finally:

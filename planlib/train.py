@@ -5,7 +5,8 @@ Of the last kind are policy gradient (REINFORCE), GRPO, PPO and filtered SFT, wh
 Each takes a frozen configuration and an explicit generator, changes the model in
 place and returns its history.  With ``checkpoint`` set, a run that was
 interrupted goes on where its last checkpoint stands, to the bit on the same
-machine with the same number of threads.
+machine with the same number of threads.  A model is trained where it lies; paths are
+checked, and rewards given, on the processor.
 
 Source: Wang et al., arXiv 2509.22613, section 3; the others as :mod:`planlib.losses` has them.
 Where the paper leaves a setting open, its field says "our choice".
@@ -34,7 +35,7 @@ from planlib.checkpoints import (  # noqa: F401 - who trains finds the whole roo
     save_model,
 )
 from planlib.graph import InputError, PlanningGraph, check_one_of, plain_fields
-from planlib.models import Tilted
+from planlib.models import Tilted, device_of
 from planlib.rollout import sample
 
 REWARDS = ("process", "outcome", "shuffled")
@@ -421,7 +422,7 @@ def train_sft(
         If the loss is no finite number any more.
     """
     data = torch.as_tensor(task.check_training_sequences(data, model.n))
-    steps = torch.as_tensor(task.path_steps(data, model.n))
+    steps, device = torch.as_tensor(task.path_steps(data, model.n)), device_of(model)
     lengths = (data != task.pad_token(model.n)).sum(1)
     _check_model_holds(model, int(lengths.max()))
     inputs = {"data": data[:, : lengths.max()]}
@@ -436,7 +437,8 @@ def train_sft(
         run.optimizer.zero_grad()
         for part in rows.split(MICRO_BATCH):
             length = int(lengths[part].max())
-            log_probs = losses.path_log_probs(model, data[part, :length], steps[part, : length - 1])
+            batch = (data[part, :length].to(device), steps[part, : length - 1].to(device))
+            log_probs = losses.path_log_probs(model, *batch)
             loss = losses.sft(log_probs).sum() / len(rows)
             loss.backward()
             total += loss.item()
@@ -603,8 +605,11 @@ def _train_policy(
         how["temperature"] = 1 + hot * (1 - at / config.steps)
         tokens = sample(base if of_base else model, problems[chosen], generator, **how)
         correct = torch.as_tensor(task.check_sequences(graph, tokens) == task.Outcome.CORRECT)
+        known.update(_sequence_keys(tokens[correct], graph.n).tolist())
         steps = torch.as_tensor(task.path_steps(tokens, graph.n))
-        batch = _Batch(correct, steps, tokens[:, 1:] == task.end_token(graph.n))
+        parts = (tokens, correct, steps, tokens[:, 1:] == task.end_token(graph.n))
+        tokens, correct, steps, ends = (x.to(device_of(model)) for x in parts)
+        batch = _Batch(correct, steps, ends)
         if penalised:
             with torch.no_grad():
                 batch.base_log_probs = chosen_by(base, tokens, steps)
@@ -617,7 +622,6 @@ def _train_policy(
             loss.backward()
             if k < inner - 1:
                 run.optimizer.step()
-        known.update(_sequence_keys(tokens[correct], graph.n).tolist())
         run.extra["known"] = known
         run.update(
             loss=loss.item(), accuracy=correct.double().mean().item(), known_paths=len(known)
@@ -713,12 +717,14 @@ def train_q_learning(
                 )
             before = last.cumsum(1) - last.long() == 0
             steps, goes_on = steps & before, goes_on & before & ~last
-        r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters())) * steps
+        r_t = torch.as_tensor(rewards(judge, tokens)).to(next(model.parameters()).dtype) * steps
         if noisy:
             on_the_way = steps & ~at_target
             chance = torch.where(wrong, config.detection, config.false_alarm)  # (B, S)
             called = torch.rand(wrong.shape, generator=generator) < chance
             r_t = r_t + (wrong.to(r_t) - called.to(r_t)) * on_the_way
+        parts = (tokens, following, steps, goes_on, r_t)
+        tokens, following, steps, goes_on, r_t = (x.to(device_of(model)) for x in parts)
         where = F.pad(goes_on, (1, 0))  # (B, L): the states that are bootstrapped from
         run.optimizer.zero_grad()
         with torch.set_grad_enabled(along):

@@ -3,6 +3,7 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -202,9 +203,10 @@ def test_every_field_is_documented():
 def test_the_stage_needs_no_prefix():
     from planlib import settings, studies
 
-    config, out = settings.read("pg", ["--steps", "7", "--kl-weight", "0.1", "--out", "there"])
+    arguments = ["--steps", "7", "--kl-weight", "0.1", "--out", "there", "--device", "cuda"]
+    config, place = settings.read("pg", arguments)
     assert config.pg == dataclasses.replace(studies.PG, steps=7, kl_weight=0.1)
-    assert config.sft == studies.RunConfig().sft and str(out) == "there"
+    assert config.sft == studies.RunConfig().sft and place == settings.Place(Path("there"), "cuda")
     assert settings.read("q", [])[0] == studies.RunConfig(q=studies.Q)  # its key is the stored one
     assert settings.read("q", [])[0].key == studies.RunConfig(q=studies.Q).key
     assert settings.read("q", ["--off-policy"])[0].off_policy is True
