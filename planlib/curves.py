@@ -37,6 +37,7 @@ from planlib.task import needed_length as needed_for
 
 READ_OUT = 0.05  # temperature at which action values are sampled
 SAMPLES = 100  # of each problem whose distinct paths are counted
+SEQUENCES = 4000  # of those of test problems, at most: what their logits are explained by
 PASSES = (1, 4, 16, 64)  # samples of which one is to be correct
 
 
@@ -147,6 +148,7 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
             figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
         figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
         if name == "test":
+            figures |= _explained(model, tokens, seed)
             for way, where in (("on", task.on_the_way), ("off", ~task.on_the_way)):
                 if where.any():
                     right = found[np.repeat(where, 2)] == Outcome.CORRECT
@@ -179,6 +181,21 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
     if task.config.within is not None:
         figures |= _by_place(model, task, seed)
     return figures
+
+
+def _explained(model: nn.Module, tokens: torch.Tensor, seed: int) -> dict[str, float]:
+    """How nearly a model is a table along sequences that it wrote, ``(B, L)`` (Assumption 3.1).
+
+    ``explained``: share of the variance of its logits by (target, current); ``explained_current``
+    by the current node alone, and ``explained_shuffled`` by the pairs shuffled: what as many groups
+    of their sizes explain by chance.
+    """
+    rng = np.random.default_rng(seed)
+    some = tokens[rng.permutation(len(tokens))[:SEQUENCES]]
+    targets, nodes, logits = metrics.path_logits(model, some)
+    pair = targets * model.n + nodes
+    by = {"": pair, "_current": nodes, "_shuffled": rng.permutation(pair)}
+    return {f"explained{what}": metrics.explained_by(of, logits) for what, of in by.items()}
 
 
 def _by_place(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
@@ -262,7 +279,8 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out
     over all targets: ``edge_precision`` and ``edge_recall`` at the best threshold,
     ``non_edges_above`` an edge and ``non_edges_above_rare`` a rare one, ``rare_hidden``, the
-    share of rare edges below a non-edge; and ``wrong_mass``, the mean mass on wrong next
+    share of rare edges below a non-edge; ``explained``, with ``_current`` and ``_shuffled``, how
+    nearly the model is a table on test problems; and ``wrong_mass``, the mean mass on wrong next
     nodes of the first step, over the training prompts.
     """
     figures = _figures(model, task, seed)

@@ -363,9 +363,6 @@ def attention(model: Transformer, tokens: Tensor) -> list[Tensor]:
     found = []
     for block in model.blocks:
         q, k, v = block.project(x)
-        parts = (y.unflatten(-1, (block.heads, -1)).transpose(1, 2) for y in (q, k))
-        q_heads, k_heads = parts  # (B, H, L, d/H)
-        scores = q_heads @ k_heads.transpose(-1, -2) * q_heads.shape[-1] ** -0.5
-        found.append((scores + future).softmax(-1).cpu())
+        found.append(block.weights(q, k, future).cpu())
         x = block.finish(x, block.attend(q, k, v, future))
     return found

@@ -1,4 +1,4 @@
-"""Three models of the next token behind one interface.
+"""Models of the next token behind one interface: two tables, a transformer, a recurrent network.
 
 Every model maps tokens of shape ``(B, L)`` to logits of shape ``(B, L, n+1)``:
 position ``m`` predicts token ``m + 1`` among the ``n`` nodes and the end token.
@@ -104,6 +104,7 @@ class LinearTransformer(_TargetCurrentModel):
 
 
 POSITIONS = ("learned", "none")
+ATTENTIONS = ("softmax", "linear")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,9 @@ class TransformerConfig:
         Longest sequence, in tokens: the number of learned positions.
     positions
         ``learned``, as in the paper, or ``none``: a token is then the same wherever it stands.
+    attention
+        ``softmax``, as in the paper, or ``linear``: weights ``phi(q) phi(k)`` over their sum, with
+        ``phi(x) = elu(x) + 1`` (arXiv 2006.16236), which a state of fixed size can carry along.
     """
 
     n: int
@@ -128,15 +132,42 @@ class TransformerConfig:
     width: int = 120
     max_length: int = 48
     positions: str = "learned"
+    attention: str = "softmax"
 
     def __post_init__(self):
         plain_fields(self)
         check_one_of("positions", self.positions, POSITIONS)
-        for name, least in (("n", 2), ("layers", 1), ("heads", 1), ("width", 1), ("max_length", 4)):
-            if getattr(self, name) < least:
-                raise InputError(name, f"at least {least}", getattr(self, name))
+        check_one_of("attention", self.attention, ATTENTIONS)
+        _check_least(self, n=2, layers=1, heads=1, width=1, max_length=4)
         if self.width % self.heads:
             raise InputError("heads", f"a divisor of width {self.width}", self.heads)
+
+
+def _check_least(config: object, **least: int) -> None:
+    for name, number in least.items():
+        if getattr(config, name) < number:
+            raise InputError(name, f"at least {number}", getattr(config, name))
+
+
+@dataclass(frozen=True)
+class RecurrentConfig:
+    """Size of a recurrent network, which reads sequences of any length.
+
+    Attributes
+    ----------
+    n
+        Number of nodes.
+    layers, width
+        Of the gated recurrent units (GRU).
+    """
+
+    n: int
+    layers: int = 1
+    width: int = 120
+
+    def __post_init__(self):
+        plain_fields(self)
+        _check_least(self, n=2, layers=1, width=1)
 
 
 class _Block(nn.Module):
@@ -145,7 +176,7 @@ class _Block(nn.Module):
     def __init__(self, config: TransformerConfig):
         super().__init__()
         d = config.width
-        self.heads = config.heads
+        self.heads, self.linear = config.heads, config.attention == "linear"
         self.norm_attention = nn.LayerNorm(d)
         self.query, self.key, self.value = (nn.Linear(d, d) for _ in range(3))
         self.out = nn.Linear(d, d)
@@ -159,12 +190,27 @@ class _Block(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, future: Tensor) -> Tensor:
         """Mix values ``(B, Lk, d)`` for queries ``(B, Lq, d)``; ``future`` is 0 or -inf."""
+        if self.linear:
+            mixed = self.weights(q, k, future) @ self._by_head(v)  # (B, H, Lq, d/H)
+            return mixed.transpose(1, 2).flatten(2)  # (B, Lq, d)
         if self.heads == 1:
             scores = torch.baddbmm(future, q, k.transpose(1, 2), alpha=q.shape[-1] ** -0.5)
             return scores.softmax(-1) @ v  # (B, Lq, d)
-        q, k, v = (x.unflatten(-1, (self.heads, -1)).transpose(1, 2) for x in (q, k, v))
+        q, k, v = (self._by_head(x) for x in (q, k, v))
         mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=future)  # (B, H, Lq, d/H)
         return mixed.transpose(1, 2).flatten(2)  # (B, Lq, d)
+
+    def _by_head(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, L, d/H)
+
+    def weights(self, q: Tensor, k: Tensor, future: Tensor) -> Tensor:
+        """Attention of each query ``(B, Lq, d)`` to each key ``(B, Lk, d)``: ``(B, H, Lq, Lk)``."""
+        q, k = self._by_head(q), self._by_head(k)
+        if self.linear:
+            scores = (F.elu(q) + 1) @ (F.elu(k) + 1).transpose(-1, -2)
+            scores = scores.masked_fill(future == -torch.inf, 0.0)  # all others are positive
+            return scores / scores.sum(-1, keepdim=True)
+        return (q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5 + future).softmax(-1)
 
     def finish(self, x: Tensor, mixed: Tensor) -> Tensor:
         x = x + self.out(mixed)  # (..., d)
@@ -192,12 +238,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.n + 1, bias=False)
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                if parameter.ndim == 2:
-                    nn.init.normal_(parameter, std=0.02, generator=generator)
-                elif name.endswith("bias"):
-                    parameter.zero_()
+        _draw_parameters(self, generator)
 
     def forward(self, tokens: Tensor, where: Tensor | None = None) -> Tensor:
         """Return logits ``(B, L, n+1)`` for tokens ``(B, L)``, or ``(M, n+1)`` at ``where``.
@@ -281,6 +322,61 @@ class Transformer(nn.Module):
         return [at, *kept]
 
 
+@torch.no_grad()
+def _draw_parameters(model: nn.Module, generator: torch.Generator | None) -> None:
+    """Matrices normal with deviation 0.02, biases 0; the gains of norms stay 1."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2:
+            nn.init.normal_(parameter, std=0.02, generator=generator)
+        elif "bias" in name:
+            parameter.zero_()
+
+
+class Recurrent(nn.Module):
+    """Gated recurrent units over the tokens: what a step says rests on a state of fixed size.
+
+    Inputs and outputs as those of :class:`Transformer`.
+    """
+
+    def __init__(self, config: RecurrentConfig, generator: torch.Generator | None = None):
+        super().__init__()
+        self.config, self.n = config, config.n
+        self.token = nn.Embedding(config.n + 2, config.width)
+        self.units = nn.GRU(config.width, config.width, config.layers, batch_first=True)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.n + 1, bias=False)
+        _draw_parameters(self, generator)
+        with torch.no_grad():  # as torch has it: so that a gate can tell what it reads
+            for name, parameter in self.units.named_parameters():
+                if "weight" in name:
+                    bound = config.width**-0.5
+                    nn.init.uniform_(parameter, -bound, bound, generator=generator)
+            nn.init.normal_(self.token.weight, generator=generator)
+
+    def forward(self, tokens: Tensor, where: Tensor | None = None) -> Tensor:
+        """Return logits ``(B, L, n+1)`` for tokens ``(B, L)``, or ``(M, n+1)`` at ``where``."""
+        states, _ = self.units(self.token(tokens))  # (B, L, d)
+        return self._logits(states if where is None else states[where])
+
+    def _logits(self, states: Tensor) -> Tensor:
+        return self.head(self.norm(states))
+
+    def start(self, prompts: Tensor, max_length: int) -> tuple[Tensor, Tensor]:
+        """Read prompts ``(B, P)``: logits ``(B, n+1)`` of the next token, and the state as cache."""
+        states, last = self.units(self.token(prompts))  # (B, P, d), (layers, B, d)
+        return self._logits(states[:, -1]), last
+
+    def step(self, tokens: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:
+        """Read one token a row ``(B,)``: logits ``(B, n+1)`` of the next, and the state."""
+        states, last = self.units(self.token(tokens[:, None]), cache)  # (B, 1, d), (layers, B, d)
+        return self._logits(states[:, 0]), last
+
+    @staticmethod
+    def select(cache: Tensor, rows: Tensor) -> Tensor:
+        """Keep some rows of a cache."""
+        return cache[:, rows]
+
+
 class Tilted(nn.Module):
     """A base policy tilted by action values: logits ``log base + values / weight``.
 
@@ -321,9 +417,19 @@ class Tilted(nn.Module):
         return self.base.select(cache[0], rows), self.values.select(cache[1], rows)
 
 
+_NETWORKS = {TransformerConfig: Transformer, RecurrentConfig: Recurrent}
+
+
+def make_network(
+    config: TransformerConfig | RecurrentConfig, generator: torch.Generator | None = None
+) -> Transformer | Recurrent:
+    """Make the network of a configuration, its parameters drawn with the generator."""
+    return _NETWORKS[type(config)](config, generator)
+
+
 def model_spec(model: nn.Module) -> dict:
     """Describe a model's kind and size, enough for :func:`build_model` to make its like."""
-    size = asdict(model.config) if isinstance(model, Transformer) else {"n": model.n}
+    size = asdict(model.config) if hasattr(model, "config") else {"n": model.n}
     dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
     return {"kind": type(model).__name__, "dtype": dtype, **size}
 
@@ -340,9 +446,10 @@ def build_model(spec: dict, generator: torch.Generator | None = None) -> nn.Modu
     dtype = getattr(torch, str(spec.get("dtype", "float32")), None)
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
         raise InputError("dtype", "a floating-point type of torch", repr(spec.get("dtype")))
-    if spec.get("kind") == "Transformer":
-        return Transformer(TransformerConfig(**size), generator).to(dtype)
-    kinds = {"TabularModel": TabularModel, "LinearTransformer": LinearTransformer}
-    if spec.get("kind") not in kinds:
-        raise InputError("kind", f"'Transformer' or one of {sorted(kinds)}", spec.get("kind"))
-    return kinds[spec["kind"]](size["n"], dtype)
+    drawn = {config.__name__.removesuffix("Config"): config for config in _NETWORKS}
+    if spec.get("kind") in drawn:
+        return make_network(drawn[spec["kind"]](**size), generator).to(dtype)
+    tables = {"TabularModel": TabularModel, "LinearTransformer": LinearTransformer}
+    if spec.get("kind") not in tables:
+        raise InputError("kind", f"one of {sorted({**drawn, **tables})}", spec.get("kind"))
+    return tables[spec["kind"]](size["n"], dtype)

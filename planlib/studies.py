@@ -15,8 +15,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
 
-from planlib.graph import InputError, is_generated, parse_graph, plain_fields
-from planlib.models import TransformerConfig
+from planlib.graph import InputError, check_one_of, is_generated, parse_graph, plain_fields
+from planlib.models import RecurrentConfig, TransformerConfig
 from planlib.paths import digest
 from planlib.task import check_seed
 from planlib.train import (
@@ -37,6 +37,7 @@ STAGES = {
     "ppo": PPOConfig,
     "filtered_sft": FilteredSFTConfig,
 }
+NETWORKS = ("transformer", "linear_attention", "gru")
 SECOND = tuple(name for name in STAGES if name != "sft")
 # Settings of the first schema: always part of a run's key.  Any other is left out of it while
 # it holds its default, so that adding one renames no run; its default must stay as it is.
@@ -89,6 +90,9 @@ class RunConfig:
         Random paths a training pair; 10 in the paper.
     layers, heads, width, max_length, positions
         Size and kind of the transformer, see :class:`planlib.models.TransformerConfig`.
+    network
+        ``transformer``; the same with ``linear_attention``; or ``gru``, a recurrent network that
+        has layers and width alone, see :class:`planlib.models.RecurrentConfig`.
     sft
         Trainer settings (our choice, see there).
     seed
@@ -134,6 +138,7 @@ class RunConfig:
     ppo: PPOConfig | None = None
     filtered_sft: FilteredSFTConfig | None = None
     hidden: float = 0.0
+    network: str = "transformer"
 
     def __post_init__(self):
         plain_fields(self)  # equal settings, one spelling: seeds of numpy, 0 and 0.0
@@ -142,7 +147,7 @@ class RunConfig:
             raise InputError("train_fraction", "a number in [0, 1]", self.train_fraction)
         if self.paths_per_pair < 0:
             raise InputError("paths_per_pair", "at least 0", self.paths_per_pair)
-        self.transformer(2)  # or refused
+        self.size(2)  # or refused
         if self.off_policy is False:  # on-policy has one spelling, too
             object.__setattr__(self, "off_policy", None)
         stages = [name for name in SECOND if getattr(self, name)]
@@ -168,10 +173,18 @@ class RunConfig:
         if self.off_policy and not self.q:
             raise InputError("off_policy", "Q-learning as the second stage", "none")
 
-    def transformer(self, n: int) -> TransformerConfig:
-        """The transformer of the run, on a graph of ``n`` nodes."""
+    def size(self, n: int) -> TransformerConfig | RecurrentConfig:
+        """Size of the run's network, on a graph of ``n`` nodes."""
+        check_one_of("network", self.network, NETWORKS)
+        attention = "linear" if self.network == "linear_attention" else "softmax"
         size = (self.layers, self.heads, self.width, self.max_length)
-        return TransformerConfig(n, *size, self.positions)
+        whole = TransformerConfig(n, *size, self.positions, attention)
+        if self.network != "gru":
+            return whole
+        for name in ("heads", "positions"):
+            if (value := getattr(self, name)) != getattr(RunConfig, name):
+                raise InputError(name, "the default in a recurrent network, without", value)
+        return RecurrentConfig(n, self.layers, self.width)
 
     @property
     def method(self) -> str:
@@ -417,12 +430,18 @@ def farther_bases(seed: int) -> dict[str, RunConfig]:
             graph=f"er:n=60,p=0.08,acyclic,seed={seed}", train_fraction=1.0, hidden=0.2, seed=seed
         ),
         "their graph": replace(staged_base(seed, inside=0.3), graph=THEIR_GRAPH),
+        "4 heads": replace(small, heads=4),
+        "linear attention": replace(small, network="linear_attention"),
+        "GRU": replace(small, network="gru"),
     }
 
 
+FEWER_SEEDS = {"their graph", "4 heads", "linear attention", "GRU"}  # one graph; joined later
+
+
 def farther_seeds(what: str) -> tuple[int, ...]:
-    """The seeds of a difference: fewer where all have one graph."""
-    return tuple(FARTHER_SEEDS)[: 4 if what == "their graph" else None]
+    """The seeds of a difference: four or eight."""
+    return tuple(FARTHER_SEEDS)[: 4 if what in FEWER_SEEDS else None]
 
 
 def goes_farther(base: RunConfig) -> dict[str, RunConfig]:
@@ -447,6 +466,64 @@ def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
         "Q, ε = 0.2, half asked": replace(_explored(plain, 0.2), asked=0.5),
     }
     return found
+
+
+# Reach: other networks on one graph, and the paper's network on other graphs.  Smaller models, and
+# batches for Q-learning, than on the book's graph; seed 0 of one layer on five graphs was scouted,
+# and the claims on the others were written down before any of their runs.
+REACH_SEEDS = range(1, 5)
+REACH_NETWORKS = {
+    "1 layer": {},
+    "2 layers": {"layers": 2},
+    "4 layers": {"layers": 4},
+    "4 heads": {"heads": 4},
+    "linear attention": {"network": "linear_attention"},
+    "GRU": {"network": "gru"},
+}
+REACH_GRAPHS = {
+    "60 nodes": "er:n=60,p=0.15,acyclic,seed=0",  # that of the networks
+    "50 nodes": "er:n=50,p=0.3,acyclic,seed=1",
+    "100 nodes": "er:n=100,p=0.1,acyclic,seed=2",
+    "150 nodes": "er:n=150,p=0.08,acyclic,seed=3",
+    "200 nodes": "er:n=200,p=0.05,acyclic,seed=4",
+}
+MORE_UPDATES = {"150 nodes": 2400, "200 nodes": 3600}  # of Q-learning, where there are more rows
+
+
+def reach_methods(base: RunConfig, steps: int = 1200) -> dict[str, RunConfig]:
+    """Policy gradient as in the book's runs; Q-learning in batches of 128 on either reward."""
+    common = {
+        "learning_rate": 2e-3,
+        "batch_size": 128,
+        "target_decay": 0.98,
+        "checkpoint_every": 1000,
+    }
+    q = replace(Q, steps=steps, **common)
+    outcome = replace(q, reward="outcome", steps=300, evaluate_every=50)
+    return {
+        "PG": replace(base, pg=replace(PG, max_length=32, checkpoint_every=1000)),
+        "Q, process": replace(base, q=q),
+        "Q, outcome": replace(base, q=outcome),
+    }
+
+
+def reach_networks(seed: int) -> dict[str, dict[str, RunConfig]]:
+    """The runs of one seed on one graph: the network, then the method."""
+    plain = _reach_base("60 nodes", seed)
+    return {name: reach_methods(replace(plain, **of)) for name, of in REACH_NETWORKS.items()}
+
+
+def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
+    """The runs of one seed by one layer: the graph, then the method."""
+    return {
+        name: reach_methods(_reach_base(name, seed), MORE_UPDATES.get(name, 1200))
+        for name in REACH_GRAPHS
+    }
+
+
+def _reach_base(graph: str, seed: int) -> RunConfig:
+    sft = SFTConfig(steps=500, batch_size=256, learning_rate=3e-3)
+    return RunConfig(graph=REACH_GRAPHS[graph], width=64, sft=sft, seed=seed)
 
 
 # What is left of reinforcement learning: from SFT to GRPO and on, one ingredient a row, as many
@@ -791,6 +868,15 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         for what in farther(1)
         for seed in farther_seeds(what)
         for config in farther(seed)[what].values()
+    ),
+    "reach": tuple(
+        dict.fromkeys(
+            config
+            for seed in REACH_SEEDS
+            for of in (reach_networks, reach_graphs)
+            for methods in of(seed).values()
+            for config in methods.values()
+        )
     ),
     "ablation": over_seeds(what_is_left, ONE_PATH, (0, *ABLATION_SEEDS)),
     "countdown": over_seeds(some_of_it, COUNTDOWN, (0, *ABLATION_SEEDS)),

@@ -48,7 +48,7 @@ from planlib.curves import (  # noqa: F401 - pages that load runs find the whole
 )
 from planlib.evidence import MissingRunError, versions
 from planlib.graph import InputError, parse_graph
-from planlib.models import Transformer
+from planlib.models import make_network
 from planlib.studies import FRESH, KEPT, SEEDS, STUDIES, RunConfig
 from planlib.task import check_seed
 from planlib.train import (
@@ -108,7 +108,7 @@ def train_run(
         wanted = f"at least {task.data.shape[1]}, for the longest training path"
         raise InputError("max_length", wanted, config.max_length)
     generator = torch.Generator().manual_seed(config.seed)
-    model = Transformer(config.transformer(task.graph.n), generator).to(device)
+    model = make_network(config.size(task.graph.n), generator).to(device)
     history = train_sft(
         model,
         task.data,

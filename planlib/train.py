@@ -784,6 +784,6 @@ def _check_generation(graph, pairs, max_length, model, behavior_model=None) -> T
 
 
 def _check_model_holds(model: nn.Module, length: int) -> None:
-    size = getattr(model, "config", None)  # a table reads sequences of any length
-    if size is not None and length > size.max_length:
+    size = getattr(model, "config", None)  # tables and states read sequences of any length
+    if length > getattr(size, "max_length", length):
         raise InputError("model", f"max_length of at least {length} positions", size.max_length)

@@ -3,7 +3,14 @@ import pytest
 import torch
 
 from planlib.graph import PlanningGraph, erdos_renyi
-from planlib.models import LinearTransformer, TabularModel, Transformer, TransformerConfig
+from planlib.models import (
+    LinearTransformer,
+    Recurrent,
+    RecurrentConfig,
+    TabularModel,
+    Transformer,
+    TransformerConfig,
+)
 
 # One thread a worker, however pytest was called: see the Makefile.
 torch.set_num_threads(1)
@@ -46,6 +53,8 @@ def random_models(n, seed=0):
         Transformer(TransformerConfig(n, width=16, max_length=16), generator),
         Transformer(TransformerConfig(n, layers=2, heads=4, width=16, max_length=16), generator),
         Transformer(TransformerConfig(n, width=16, max_length=16, positions="none"), generator),
+        Transformer(TransformerConfig(n, 2, 4, 16, 16, attention="linear"), generator),
+        Recurrent(RecurrentConfig(n, layers=2, width=16), generator),
     ]
     for model in models:
         with torch.no_grad():

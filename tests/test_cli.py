@@ -130,6 +130,7 @@ def other(value):
             "adam": "sgd",
             "constant": "cosine",
             "learned": "none",
+            "transformer": "linear_attention",
             "cosine": "constant",
             "none": "mean",
             "mean": "none",

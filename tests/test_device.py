@@ -22,6 +22,7 @@ BASE = studies.RunConfig(
     max_length=14,
     sft=SFTConfig(steps=8, batch_size=32),
 )
+pytestmark = pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
 COMMON = {"steps": 3, "batch_size": 16, "evaluate_every": 3, "checkpoint_every": 2}
 
 

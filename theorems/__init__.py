@@ -38,6 +38,7 @@ FIGURES = {
 OURS = {
     "composition": "Composition: planning where SFT does not",
     "farther": "Composition, farther",
+    "reach": "Other networks, other graphs",
     "grpo": "GRPO, PPO and filtered SFT: one direction, many speeds",
     "countdown": "Countdown: a benchmark as a planning graph",
     "ablation": "What is left of reinforcement learning",

@@ -190,6 +190,9 @@ ON_RUNS = (
     *_pair("twice as dense", "dense", "With twice as many edges"),
     *_pair("2 layers", "two", "With two layers"),
     *_pair("4 layers", "four", "With four layers"),
+    *_pair("4 heads", "heads", "With four heads"),
+    *_pair("linear attention", "linear", "With linear attention"),
+    *_pair("GRU", "gru", "With a recurrent network"),
     *_pair("five stages", "long", "Trained on two steps at most, asked for three and four,"),
     *_pair("hidden edges", "hidden", "Where an edge is needed that no path shows", 0.7, 0.3),
     _inside(

@@ -13,7 +13,7 @@ from torch import nn
 
 from planlib import metrics
 from planlib.curves import Task
-from planlib.models import Transformer, TransformerConfig
+from planlib.models import make_network
 from planlib.studies import ACYCLIC, RunConfig
 from planlib.study import train_run
 from planlib.train import train_sft
@@ -57,10 +57,7 @@ def begin(config: RunConfig, setup: Task, updates: int) -> tuple[nn.Module, dict
         The model after ``updates``, a multiple of 100, and what :func:`glance` saw at each hundred.
     """
     generator = torch.Generator().manual_seed(config.seed)
-    size = TransformerConfig(
-        setup.graph.n, config.layers, config.heads, config.width, config.max_length
-    )
-    model = Transformer(size, generator)
+    model = make_network(config.size(setup.graph.n), generator)
     seen: dict[int, dict] = {}
 
     def look(model: nn.Module) -> dict[str, float]:

@@ -1,0 +1,197 @@
+"""Reach: the headline claims of figures 2 and 3 for other networks and on other graphs.
+
+What the theorems say rests on no attention: a table has it all.  Does it survive more layers, more
+heads, attention without a softmax, a recurrent state, and other graphs?  Margins were set on seed 0
+of one layer; the claims were committed before any run of another network or of the seeds that decide.
+
+Source: ours; what is claimed is that of Wang et al., arXiv 2509.22613, figures 2 and 3 and
+Assumption 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from planlib.evidence import Finding, claims, decide, inapplicable
+from planlib.intervals import Estimate, estimate
+from planlib.studies import REACH_SEEDS, RunConfig, reach_graphs, reach_networks
+from theorems.comparing import FIRST, Gap, Point, apart, margins, rises
+
+claim = claims("reach")
+PG, PROCESS, OUTCOME = "PG", "Q, process", "Q, outcome"
+Runs = Callable[[int], dict[str, dict[str, RunConfig]]]
+
+
+def values(of: Runs, gap: Gap) -> dict[str, list[float]]:
+    """A difference by network or graph, one number a seed.
+
+    Raises
+    ------
+    MissingRunError
+        If a run that it needs is not stored.
+    """
+    seeds = [of(seed) for seed in REACH_SEEDS]
+    return {name: [gap.of(runs[name]) for runs in seeds] for name in seeds[0]}
+
+
+def by_network(gap: Gap) -> dict[str, Estimate]:
+    """Estimates over seeds, one a network: the claim is on each."""
+    of = values(reach_networks, gap)
+    return {name: estimate(x, least=gap.least, most=gap.most) for name, x in of.items()}
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A difference over graphs, and where its spread comes from.
+
+    Attributes
+    ----------
+    over
+        The estimate over graphs, each by its mean over seeds.
+    graphs, seeds
+        Standard deviation of the graphs' true means and of seeds on one graph: of the variance
+        of the graphs' means, what the seeds account for is taken off, down to 0.
+    by_graph
+        The graphs' means.
+    """
+
+    over: Estimate
+    graphs: float
+    seeds: float
+    by_graph: dict[str, float]
+
+
+def by_graph(gap: Gap) -> Spread:
+    """Estimate a difference over graphs, and tell graphs and seeds apart."""
+    found = values(reach_graphs, gap)
+    table = np.array(list(found.values()))  # (G, S)
+    means, within = table.mean(1), float(table.var(1, ddof=1).mean())
+    between = max(0.0, float(means.var(ddof=1)) - within / table.shape[1])
+    over = estimate(means, least=gap.least, most=gap.most, of="graphs")
+    by = dict(zip(found, means.tolist(), strict=True))
+    return Spread(over, between**0.5, within**0.5, by)
+
+
+def _said(e: Estimate) -> str:
+    return f"{e.mean:.3f} in [{e.low:.3f}, {e.high:.3f}]"
+
+
+def _on_networks(gaps: tuple[Gap, ...], size: str) -> Finding:
+    found = [by_network(gap) for gap in gaps]
+    lines = [f"{name} {', '.join(_said(each[name]) for each in found)}" for name in found[0]]
+    estimates = [e for each in found for e in each.values()]
+    scope = f"each of {len(found[0])} networks by itself, one graph of 60 nodes, {len(REACH_SEEDS)} seeds, Student's t"
+    return decide(True, f"{'; '.join(lines)}; margin: {margins(gaps[0])}", scope, *estimates)
+
+
+def _on_graphs(gaps: tuple[Gap, ...], size: str) -> Finding:
+    (gap,) = gaps
+    found = by_graph(gap)
+    spread = f"spread of graphs {found.graphs:.3f}, of seeds {found.seeds:.3f}"
+    scope = f"mean over {len(found.by_graph)} graphs of 50 to 200 nodes, one layer, {len(REACH_SEEDS)} seeds each, Student's t over graphs"
+    return decide(True, f"{_said(found.over)}, margin: {margins(gap)}; {spread}", scope, found.over)
+
+
+def explained(by: str, method: str, at: tuple, least: float = 0.9) -> Gap:
+    """The share of the logits' variance that a part of the step explains, beyond ``least``."""
+    return Gap(Point(method, f"explained{by}", at), None, least)
+
+
+def _along(by: str) -> tuple[Gap, ...]:
+    # After SFT; after policy gradient; after Q-learning.
+    ends = ((PG, FIRST), (PG, (-1, None)), (PROCESS, (-1, None)))
+    return tuple(explained(by, method, at) for method, at in ends)
+
+
+def _paths(high: str, at: tuple = (-3, None), **bounds: float) -> Gap:
+    """Distinct paths of a method over those of the SFT model, sampled as policy gradient is."""
+    before = Point(PG, "test_distinct", FIRST)
+    return Gap(Point(high, "test_distinct", at), before, ratio=True, **bounds)
+
+
+def _accurate(method: str, **bounds: float) -> Gap:
+    return Gap(Point(method, "test_accuracy"), None, **bounds)
+
+
+@dataclass(frozen=True)
+class _Headline:
+    """A claim that is made of networks and of graphs."""
+
+    name: str
+    title: str
+    gap: Gap
+    controls: dict[str, Gap]
+
+
+HEADLINES = (
+    _Headline(
+        "pg-rises",
+        "Policy gradient raises sampled test accuracy by more than 0.02.",
+        rises("test_accuracy", PG, 0.02),
+        {"greedy accuracy as well": rises("test_greedy", PG, 0.02)},
+    ),
+    _Headline(
+        "paths-fall",
+        "It ends with less than 0.75 of the distinct paths of its start.",
+        _paths(PG, most=0.75),
+        {"Q-learning on process reward as well": _paths(PROCESS, most=0.75)},
+    ),
+    _Headline(
+        "process",
+        "Q-learning on process reward plans more than 0.9 of the test problems.",
+        _accurate(PROCESS, least=0.9),
+        {"on outcome reward as well": _accurate(OUTCOME, least=0.9)},
+    ),
+    _Headline(
+        "outcome",
+        "Q-learning on outcome reward plans less than 0.05.",
+        _accurate(OUTCOME, most=0.05),
+        {"on process reward as well": _accurate(PROCESS, most=0.05)},
+    ),
+    _Headline(
+        "more-paths",
+        "Q-learning on process reward writes more than 1.5 times the distinct paths of policy gradient.",
+        apart(PROCESS, PG, "test_distinct", least=1.5, ratio=True),
+        {"and of the SFT model": _paths(PROCESS, least=1.5)},
+    ),
+)
+
+
+def _made(measure, where: str, name: str, title: str, gaps, controls):
+    how = {"seeds": tuple(REACH_SEEDS), "title": title, "fixed": "after seed 0"}
+    wrong = {what: (gap,) if isinstance(gap, Gap) else gap for what, gap in controls.items()}
+    return claim(f"{where}{name}", "transformer", gaps, wrong, **how)(measure)
+
+
+CHECKS = (
+    _made(
+        _on_networks,
+        "networks-",
+        "pair",
+        "Target and current node explain more than 0.9 of the variance of the logits along the model's own paths, after SFT, policy gradient and Q-learning, in each network.",
+        _along(""),
+        {"the current node alone": _along("_current"), "shuffled pairs": _along("_shuffled")},
+    ),
+    *(
+        _made(
+            _on_networks, "networks-", h.name, f"In each network: {h.title}", (h.gap,), h.controls
+        )
+        for h in HEADLINES
+    ),
+    *(
+        _made(_on_graphs, "graphs-", h.name, f"Over graphs: {h.title}", (h.gap,), h.controls)
+        for h in HEADLINES
+    ),
+    *inapplicable(
+        "reach",
+        formal="no theorem of its own: the networks are held against those of the other chapters",
+        symbolic="no identity: figures of trained networks",
+        solver="no table of reals is left free",
+        exhaustive="no finite set of cases: figures of trained networks",
+        certified="no inequality between reals",
+        statistical="a table is no network; that of the theorems is sampled in their chapters",
+    ),
+)
