@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from planlib import losses, task
 from planlib.graph import InputError
-from planlib.models import model_spec
+from planlib.models import device_of, model_spec
 from planlib.train import History, SFTConfig
 
 
@@ -72,6 +72,7 @@ def train_sft_together(
             longest = max(longest, int(length[rows].max()))
         tokens = torch.stack([batch[:, :longest] for batch in batches])  # (M, B, L)
         steps = torch.as_tensor(task.path_steps(tokens.flatten(0, 1), n)).view_as(tokens[..., 1:])
+        tokens, steps = tokens.to(device_of(models[0])), steps.to(device_of(models[0]))
         grads, values = gradients(stacked, tokens, steps)
         for parameter, gradient in zip(together, grads.values(), strict=True):
             parameter.grad = gradient

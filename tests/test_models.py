@@ -8,6 +8,8 @@ from planlib import losses, task
 from planlib.graph import InputError
 from planlib.models import (
     LinearTransformer,
+    Recurrent,
+    RecurrentConfig,
     TabularModel,
     Tilted,
     Transformer,
@@ -33,7 +35,18 @@ def plain_transformer(model, tokens):
             mixed = torch.zeros_like(q)
             for head in range(block.heads):
                 part = slice(head * size, (head + 1) * size)
+                state, total = (
+                    torch.zeros(size, size, dtype=x.dtype),
+                    torch.zeros(size, dtype=x.dtype),
+                )
                 for m in range(len(row)):
+                    if model.config.attention == "linear":  # carried along, never looked back at
+                        state = state + torch.outer(positive(k[m, part]), v[m, part])
+                        total = total + positive(k[m, part])
+                        mixed[m, part] = (
+                            positive(q[m, part]) @ state / (positive(q[m, part]) @ total)
+                        )
+                        continue
                     scores = k[: m + 1, part] @ q[m, part] / size**0.5
                     mixed[m, part] = scores.softmax(0) @ v[: m + 1, part]
             x = x + block.out(mixed)
@@ -42,18 +55,59 @@ def plain_transformer(model, tokens):
     return torch.stack(out)
 
 
+def positive(x):
+    return torch.where(x > 0, x + 1, x.exp())
+
+
 @pytest.mark.parametrize("batch", [4, 40])  # fewer and more rows than tokens of the vocabulary
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (2, 2)])
 @pytest.mark.parametrize("positions", ["learned", "none"])
-def test_fast_transformer_is_the_plain_one(batch, layers, heads, positions, generator):
+@pytest.mark.parametrize("attention", ["softmax", "linear"])
+def test_fast_transformer_is_the_plain_one(batch, layers, heads, positions, attention, generator):
     size = {"layers": layers, "heads": heads, "width": 8, "max_length": 12}
-    config = TransformerConfig(10, positions=positions, **size)
+    config = TransformerConfig(10, positions=positions, attention=attention, **size)
     model = Transformer(config, generator).double()
     tokens = torch.randint(12, (batch, 7), generator=generator)
     expected = plain_transformer(model, tokens)
     assert torch.allclose(model(tokens), expected, atol=1e-12)
     where = torch.rand(batch, 7, generator=generator) < 0.4
     assert torch.allclose(model(tokens, where), expected[where], atol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_recurrent_network_is_the_gates_by_hand(layers, generator):
+    """Gated recurrent units as Cho et al. (arXiv 1406.1078) and torch's documentation have them."""
+    model = Recurrent(RecurrentConfig(6, layers=layers, width=5), generator).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.double))
+    tokens = torch.randint(8, (3, 7), generator=generator)
+    rows = []
+    for row in tokens:
+        x = model.token.weight[row]
+        for layer in range(layers):
+            named = {name: p for name, p in model.units.named_parameters()}
+            w, u, b, c = (
+                named[f"{k}_l{layer}"] for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            h, states = torch.zeros(5, dtype=torch.double), []
+            for m in range(len(row)):
+                reads, keeps = (w @ x[m] + b).view(3, 5), (u @ h + c).view(3, 5)
+                reset, update = (reads[i] + keeps[i] for i in (0, 1))
+                new = (reads[2] + reset.sigmoid() * keeps[2]).tanh()
+                h = (1 - update.sigmoid()) * new + update.sigmoid() * h
+                states.append(h)
+            x = torch.stack(states)
+        rows.append(model.head(model.norm(x)))
+    assert torch.allclose(model(tokens), torch.stack(rows), atol=1e-12)
+
+
+def test_a_recurrent_network_reads_on_where_no_transformer_can():
+    short, recurrent = random_models(6)[2], random_models(6)[-1]
+    long = torch.randint(6, (2, 40), generator=torch.Generator().manual_seed(0))
+    with pytest.raises(InputError, match="positions"):
+        short(long)
+    assert recurrent(long).shape == (2, 40, 7)
 
 
 def test_without_positions_the_order_of_what_came_before_is_lost(generator):
@@ -65,7 +119,7 @@ def test_without_positions_the_order_of_what_came_before_is_lost(generator):
         assert torch.allclose(model(tokens)[:, -1], model(moved)[:, -1], atol=1e-12) == same
 
 
-@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("kind", range(len(random_models(4))))
 def test_cache_gives_what_the_whole_prefix_gives(kind, generator):
     model = random_models(6)[kind].double()
     tokens = torch.randint(6, (30, 8), generator=generator)
@@ -80,7 +134,7 @@ def test_cache_gives_what_the_whole_prefix_gives(kind, generator):
         logits, cache = model.step(tokens[:, at], cache)
 
 
-@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("kind", range(len(random_models(4))))
 def test_log_probs_once_a_prefix_are_the_plain_ones(kind, ten, generator):
     model = random_models(10)[kind].double()
     split = task.split_pairs(ten, 0.3, 0)
@@ -128,7 +182,7 @@ def test_draw_follows_the_softmax_and_never_takes_probability_zero(generator):
     assert (counts - expected).abs().max() < 0.01
 
 
-@pytest.mark.parametrize("kind", range(5))
+@pytest.mark.parametrize("kind", range(len(random_models(4))))
 def test_sampling_matches_exact_path_probabilities(kind, triangle, generator):
     from planlib import exact
 
@@ -191,11 +245,15 @@ def test_bad_sampling(option, value, generator):
         ("width", 0),
         ("max_length", 3),
         ("positions", "some"),
+        ("attention", "none"),
     ],
 )
 def test_bad_sizes(field, value):
     with pytest.raises(InputError, match=field):
         TransformerConfig(**{"n": 10, field: value})
+    if field in ("n", "layers", "width"):
+        with pytest.raises(InputError, match=field):
+            RecurrentConfig(**{"n": 10, field: value})
 
 
 def test_too_long_a_sequence_is_refused():

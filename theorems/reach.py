@@ -11,14 +11,29 @@ Assumption 3.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
+from planlib import metrics
 from planlib.evidence import Finding, claims, decide, inapplicable
 from planlib.intervals import Estimate, estimate
-from planlib.studies import REACH_SEEDS, RunConfig, reach_graphs, reach_networks
+from planlib.rollout import sample
+from planlib.studies import (
+    ACYCLIC,
+    REACH_SEEDS,
+    Q,
+    RunConfig,
+    reach_graphs,
+    reach_networks,
+)
+from planlib.studies import (
+    PG as PG_600,
+)
+from planlib.study import READ_OUT, load_run
 from theorems.comparing import FIRST, Gap, Point, apart, margins, rises
+from theorems.readings import Reading
 
 claim = claims("reach")
 PG, PROCESS, OUTCOME = "PG", "Q, process", "Q, outcome"
@@ -100,8 +115,8 @@ def explained(by: str, method: str, at: tuple, least: float = 0.9) -> Gap:
     return Gap(Point(method, f"explained{by}", at), None, least)
 
 
-def _along(by: str) -> tuple[Gap, ...]:
-    # After SFT; after policy gradient; after Q-learning.
+def along(by: str) -> tuple[Gap, ...]:
+    """The share that a part of the step explains after SFT, policy gradient and Q-learning."""
     ends = ((PG, FIRST), (PG, (-1, None)), (PROCESS, (-1, None)))
     return tuple(explained(by, method, at) for method, at in ends)
 
@@ -160,6 +175,78 @@ HEADLINES = (
 )
 
 
+# --- attention, on the problems of the book's graph ----------------------------------------------
+
+SHOWN = 6  # tokens: the prompt and three steps
+_stages = {"SFT": {}, "policy gradient": {"pg": PG_600}, "Q-learning": {"q": Q}}
+LOOKED_AT = {
+    (layers, method): replace(ACYCLIC, seed=2, layers=layers, **stage)
+    for layers in (1, 2)
+    for method, stage in _stages.items()
+}
+
+
+def _maps(config: RunConfig) -> dict[str, list]:
+    run, found = load_run(config), {}
+    how = {"temperature": READ_OUT if config.q else 1.0}
+    for name, pairs in (
+        ("training", run.task.split.train_pairs),
+        ("test", run.task.split.test_pairs),
+    ):
+        some = np.random.default_rng(0).permutation(pairs)[:1000]
+        tokens = sample(run.model, some, torch.Generator().manual_seed(0), **how)[:, :SHOWN]
+        tokens = tokens[tokens[:, -1] < run.task.graph.n]  # three steps at least
+        found[name] = [w.mean((0, 1)).tolist() for w in metrics.attention(run.model, tokens)]
+    return found
+
+
+MAPS = Reading("attention", _maps, tuple(LOOKED_AT.values()))
+LONG_READINGS = (MAPS,)
+
+
+def maps(config: RunConfig) -> dict[str, np.ndarray]:
+    """Mean attention of a stored model, for ``training`` and for ``test`` problems: ``(layers, 6, 6)``.
+
+    Of sequences that it writes for a thousand problems of either kind, those of three steps at
+    least: from each of their first six positions to each.
+    """
+    return {name: np.array(found) for name, found in MAPS(config).items()}
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two maps of attention that differ nowhere by more than ``most``: kinds of problems, or methods."""
+
+    most: float
+    methods: tuple[str, str] | None = None
+
+
+def _alike(stated: Alike, size: str) -> Finding:
+    """A model looks where it looks whether a problem was trained or not: on no pair of positions does its mean attention differ by more than 0.05."""
+    differ = []
+    for layers in (1, 2):
+        if stated.methods:
+            one, other = (maps(LOOKED_AT[layers, method])["test"] for method in stated.methods)
+            differ.append(np.abs(one - other).max())
+            continue
+        for method in _stages:
+            found = maps(LOOKED_AT[layers, method])
+            differ.append(np.abs(found["training"] - found["test"]).max())
+    largest = float(max(differ))
+    scope = "stored models of one and of two layers on the book's graph, one seed; six positions, a thousand problems of either kind"
+    return decide(largest <= stated.most, f"at most {largest:.3f}, margin {stated.most:g}", scope)
+
+
+LOOKS = claim(
+    "attention",
+    "transformer",
+    Alike(0.05),
+    {"SFT and Q-learning as well": Alike(0.05, ("SFT", "Q-learning"))},
+    seeds=(2,),
+    fixed="after all seeds",
+)(_alike)
+
+
 def _made(measure, where: str, name: str, title: str, gaps, controls):
     how = {"seeds": tuple(REACH_SEEDS), "title": title, "fixed": "after seed 0"}
     wrong = {what: (gap,) if isinstance(gap, Gap) else gap for what, gap in controls.items()}
@@ -167,13 +254,14 @@ def _made(measure, where: str, name: str, title: str, gaps, controls):
 
 
 CHECKS = (
+    LOOKS,
     _made(
         _on_networks,
         "networks-",
         "pair",
         "Target and current node explain more than 0.9 of the variance of the logits along the model's own paths, after SFT, policy gradient and Q-learning, in each network.",
-        _along(""),
-        {"the current node alone": _along("_current"), "shuffled pairs": _along("_shuffled")},
+        along(""),
+        {"the current node alone": along("_current"), "shuffled pairs": along("_shuffled")},
     ),
     *(
         _made(
