@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from planlib.graph import erdos_renyi
 from planlib.models import Transformer, TransformerConfig
 from planlib.study import check_device
-from planlib.task import encode, random_paths
+from planlib.task import encode, needed_length, random_paths
 from planlib.train import (
     PolicyGradientConfig,
     SFTConfig,
@@ -62,7 +62,8 @@ def measure(case: dict, seconds: float, device: str) -> dict:
     pairs = np.random.default_rng(0).permutation(graph.reachable_pairs())[:2000]
     data = encode(random_paths(graph, np.repeat(pairs, 5, axis=0), np.random.default_rng(0)), n)
     draws = [torch.Generator().manual_seed(s) for s in range(count)]
-    size = TransformerConfig(n, max_length=data.shape[1] + 16)
+    longest = max(data.shape[1] + 16, needed_length(graph, pairs))
+    size = TransformerConfig(n, max_length=longest)
     models = [Transformer(size, g).to(device) for g in draws]
     before = _peak("cpu")
     sft = SFTConfig(steps=STEPS, batch_size=batch, learning_rate=1e-4)

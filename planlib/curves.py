@@ -155,7 +155,8 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
                     figures[f"test_{way}_the_way"] = float(right.mean())
         edges = (tokens.numpy() < task.graph.n).sum(1) - PROMPT  # (2m,)
         right = found == Outcome.CORRECT
-        figures[f"{name}_length"] = float(edges[right].mean()) if right.any() else 0.0
+        for what, where in (("length", right), ("wrong_length", ~right)):
+            figures[f"{name}_{what}"] = float(edges[where].mean()) if where.any() else 0.0
         figures[f"{name}_greedy"] = metrics.accuracy(
             model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
@@ -273,7 +274,7 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ``accuracy`` and ``greedy``: shares of correct sequences, two samples a pair, and greedy;
     ``illegal_edge``, ``wrong_end``, ``no_end``, ``too_long``: shares of failed samples;
     ``on_the_way``, ``off_the_way``: accuracy on test problems of either kind
-    (:attr:`Task.on_the_way`); ``length``: mean number of edges of the correct samples; ``distinct``: mean number of
+    (:attr:`Task.on_the_way`); ``length`` and ``wrong_length``: mean number of steps of correct and of failed samples; ``distinct``: mean number of
     distinct correct paths among 100 samples (:func:`some_pairs`), and ``pass_4`` the chance
     that one of 4 of them is correct; ``entropy`` and
     ``divergence`` (``KL(U_C || pi)``) of the first step, in nats.  Besides, of the read-out

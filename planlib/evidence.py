@@ -37,9 +37,9 @@ RUNGS = (
 )
 VERDICTS = ("PASS", "FAIL", "UNDECIDED", "N/A", "DESCRIPTION")
 # When a claim and its margin were fixed, on the rungs where data could have suggested them.
-ACRONYMS = {"grpo"}
 FIXED = ("before any run", "after seed 0", "after other seeds", "after all seeds")
 ON_DATA = ("statistical", "transformer")
+ACRONYMS = {"grpo"}  # names of claims that a line begins with in capitals
 RECORDS = HOME / "records"
 _PACKAGES = ("numpy", "python-flint", "sympy", "torch", "z3-solver")
 
