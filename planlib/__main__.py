@@ -33,6 +33,7 @@ EXAMPLES = f"""examples:
   python -m planlib train filtered-sft --negative-weight 0.1
   python -m planlib train q --reward outcome --discount 0.98 --seed 2
   python -m planlib train sft --graph my.csv --layers 2 --train-fraction 0.5
+  python -m planlib train q --network gru --device cuda
   python -m planlib compare q --seed 2
   python -m planlib train q --help             every setting of a run
   python -m planlib study q-ingredients        make the runs of a study that are missing

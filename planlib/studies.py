@@ -183,7 +183,8 @@ class RunConfig:
             return whole
         for name in ("heads", "positions"):
             if (value := getattr(self, name)) != getattr(RunConfig, name):
-                raise InputError(name, "the default in a recurrent network, without", value)
+                wanted = f"{getattr(RunConfig, name)!r} beside a recurrent network, which has none"
+                raise InputError(name, wanted, repr(value))
         return RecurrentConfig(n, self.layers, self.width)
 
     @property

@@ -57,7 +57,7 @@ CHECKS = (
         "level-zero",
         "An illegal step that leads nowhere is worth 0, not -1 as with process reward.",
         level(ENDED, "neither", 0.0),
-        {"worth -1": level(ENDED, "neither", -1.0)},
+        {"where the episode goes on as well": level(ON, "neither", 0.0)},
     ),
     _claim(
         "legal-is-seen",
