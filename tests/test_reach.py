@@ -5,7 +5,13 @@ import pytest
 
 import theorems
 from planlib.evidence import FIXED
-from planlib.studies import REACH_GRAPHS, REACH_NETWORKS, REACH_SEEDS, STUDIES
+from planlib.studies import (
+    REACH_GRAPH_SEEDS,
+    REACH_GRAPHS,
+    REACH_NETWORKS,
+    REACH_SEEDS,
+    STUDIES,
+)
 from theorems import reach
 from theorems.comparing import Gap, Point
 
@@ -61,7 +67,9 @@ def test_a_claim_over_graphs_is_decided_by_the_interval_over_graphs(given):
 
 
 def test_every_case_is_in_the_study_once():
-    count = len(REACH_SEEDS) * 3 * (len(REACH_NETWORKS) + len(REACH_GRAPHS) - 1)  # one is both
+    networks = len(REACH_SEEDS) * len(REACH_NETWORKS)
+    graphs = len(REACH_GRAPH_SEEDS) * (len(REACH_GRAPHS) - 1)  # one is both
+    count = 3 * (networks + graphs)
     assert len(STUDIES["reach"]) == len(set(STUDIES["reach"])) == count
     keys = {config.key for config in STUDIES["reach"]}
     assert len(keys) == count

@@ -22,6 +22,7 @@ from planlib.intervals import Estimate, estimate
 from planlib.rollout import sample
 from planlib.studies import (
     ACYCLIC,
+    REACH_GRAPH_SEEDS,
     REACH_SEEDS,
     Q,
     RunConfig,
@@ -40,6 +41,9 @@ PG, PROCESS, OUTCOME = "PG", "Q, process", "Q, outcome"
 Runs = Callable[[int], dict[str, dict[str, RunConfig]]]
 
 
+SEEDS_OF = {reach_networks: tuple(REACH_SEEDS), reach_graphs: tuple(REACH_GRAPH_SEEDS)}
+
+
 def values(of: Runs, gap: Gap) -> dict[str, list[float]]:
     """A difference by network or graph, one number a seed.
 
@@ -48,7 +52,7 @@ def values(of: Runs, gap: Gap) -> dict[str, list[float]]:
     MissingRunError
         If a run that it needs is not stored.
     """
-    seeds = [of(seed) for seed in REACH_SEEDS]
+    seeds = [of(seed) for seed in SEEDS_OF[of]]
     return {name: [gap.of(runs[name]) for runs in seeds] for name in seeds[0]}
 
 
@@ -106,7 +110,7 @@ def _on_graphs(gaps: tuple[Gap, ...], size: str) -> Finding:
     (gap,) = gaps
     found = by_graph(gap)
     spread = f"spread of graphs {found.graphs:.3f}, of seeds {found.seeds:.3f}"
-    scope = f"mean over {len(found.by_graph)} graphs of 50 to 200 nodes, one layer, {len(REACH_SEEDS)} seeds each, Student's t over graphs"
+    scope = f"mean over {len(found.by_graph)} graphs of 50 to 200 nodes, one layer, {len(REACH_GRAPH_SEEDS)} seeds each, Student's t over graphs"
     return decide(True, f"{_said(found.over)}, margin: {margins(gap)}; {spread}", scope, found.over)
 
 
@@ -248,7 +252,8 @@ LOOKS = claim(
 
 
 def _made(measure, where: str, name: str, title: str, gaps, controls):
-    how = {"seeds": tuple(REACH_SEEDS), "title": title, "fixed": "after seed 0"}
+    seeds = REACH_SEEDS if measure is _on_networks else REACH_GRAPH_SEEDS
+    how = {"seeds": tuple(seeds), "title": title, "fixed": "after seed 0"}
     wrong = {what: (gap,) if isinstance(gap, Gap) else gap for what, gap in controls.items()}
     return claim(f"{where}{name}", "transformer", gaps, wrong, **how)(measure)
 
