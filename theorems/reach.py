@@ -23,6 +23,7 @@ from planlib.rollout import sample
 from planlib.studies import (
     ACYCLIC,
     REACH_GRAPH_SEEDS,
+    REACH_NETWORKS,
     REACH_SEEDS,
     Q,
     RunConfig,
@@ -106,6 +107,15 @@ def _on_networks(gaps: tuple[Gap, ...], size: str) -> Finding:
     return decide(True, f"{'; '.join(lines)}; margin: {margins(gaps[0])}", scope, *estimates)
 
 
+def _over_attention(gaps: tuple[Gap, ...], size: str) -> Finding:
+    (gap,) = gaps
+    of = values(reach_networks, gap)
+    means = [float(np.mean(of[name])) for name in WITH_ATTENTION]
+    found = estimate(means, least=gap.least, most=gap.most, of="networks")
+    scope = f"mean over {len(means)} networks with attention, {len(REACH_SEEDS)} seeds each, Student's t over networks"
+    return decide(True, f"{_said(found)}, margin: {margins(gap)}", scope, found)
+
+
 def _on_graphs(gaps: tuple[Gap, ...], size: str) -> Finding:
     (gap,) = gaps
     found = by_graph(gap)
@@ -137,12 +147,14 @@ def _accurate(method: str, **bounds: float) -> Gap:
 
 @dataclass(frozen=True)
 class _Headline:
-    """A claim that is made of networks and of graphs."""
+    """A claim that is made of networks and of graphs, and what was seen in the runs of networks."""
 
     name: str
     title: str
     gap: Gap
     controls: dict[str, Gap]
+    seen: Gap | None = None  # where the claim on each network was missed
+    seen_title: str = ""
 
 
 HEADLINES = (
@@ -151,18 +163,22 @@ HEADLINES = (
         "Policy gradient raises sampled test accuracy by more than 0.02.",
         rises("test_accuracy", PG, 0.02),
         {"greedy accuracy as well": rises("test_greedy", PG, 0.02)},
+        rises("test_accuracy", PG, 0.0),
+        "Policy gradient raises sampled test accuracy.",
     ),
     _Headline(
         "paths-fall",
         "It ends with less than 0.75 of the distinct paths of its start.",
         _paths(PG, most=0.75),
         {"Q-learning on process reward as well": _paths(PROCESS, most=0.75)},
+        _paths(PG, most=0.75),
     ),
     _Headline(
         "process",
         "Q-learning on process reward plans more than 0.9 of the test problems.",
         _accurate(PROCESS, least=0.9),
         {"on outcome reward as well": _accurate(OUTCOME, least=0.9)},
+        _accurate(PROCESS, least=0.9),
     ),
     _Headline(
         "outcome",
@@ -175,6 +191,7 @@ HEADLINES = (
         "Q-learning on process reward writes more than 1.5 times the distinct paths of policy gradient.",
         apart(PROCESS, PG, "test_distinct", least=1.5, ratio=True),
         {"and of the SFT model": _paths(PROCESS, least=1.5)},
+        apart(PROCESS, PG, "test_distinct", least=1.5, ratio=True),
     ),
 )
 
@@ -251,9 +268,12 @@ LOOKS = claim(
 )(_alike)
 
 
-def _made(measure, where: str, name: str, title: str, gaps, controls):
-    seeds = REACH_SEEDS if measure is _on_networks else REACH_GRAPH_SEEDS
-    how = {"seeds": tuple(seeds), "title": title, "fixed": "after seed 0"}
+WITH_ATTENTION = tuple(name for name, of in REACH_NETWORKS.items() if of.get("network") != "gru")
+
+
+def _made(measure, where: str, name: str, title: str, gaps, controls, **more):
+    seeds = REACH_GRAPH_SEEDS if measure is _on_graphs else REACH_SEEDS
+    how = {"seeds": tuple(seeds), "title": title, "fixed": "after seed 0"} | more
     wrong = {what: (gap,) if isinstance(gap, Gap) else gap for what, gap in controls.items()}
     return claim(f"{where}{name}", "transformer", gaps, wrong, **how)(measure)
 
@@ -270,9 +290,28 @@ CHECKS = (
     ),
     *(
         _made(
-            _on_networks, "networks-", h.name, f"In each network: {h.title}", (h.gap,), h.controls
+            _on_networks,
+            "networks-",
+            h.name,
+            f"In each network: {h.title}",
+            (h.gap,),
+            h.controls,
+            successor=f"networks-{h.name}-seen" if h.seen else "",
         )
         for h in HEADLINES
+    ),
+    *(
+        _made(
+            _over_attention,
+            "networks-",
+            f"{h.name}-seen",
+            f"Over the networks with attention: {h.seen_title or h.title}",
+            (h.seen,),
+            h.controls,
+            fixed="after all seeds",
+        )
+        for h in HEADLINES
+        if h.seen
     ),
     *(
         _made(_on_graphs, "graphs-", h.name, f"Over graphs: {h.title}", (h.gap,), h.controls)
