@@ -39,9 +39,9 @@ def test_one_network_that_misses_fails_the_claim_on_all(given):
 
 def test_the_spread_of_graphs_is_told_from_that_of_seeds(given):
     """By hand: between 0.04 of the means' variance and what a third of the seeds' leaves of it."""
-    given({"a": [0.5, 0.6, 0.7], "b": [0.9, 1.0, 1.1], "c": [0.7, 0.8, 0.9]})
+    given({"10 a": [0.5, 0.6, 0.7], "20 b": [0.9, 1.0, 1.1], "30 c": [0.7, 0.8, 0.9]})
     found = reach.by_graph(GAP)
-    assert found.by_graph == pytest.approx({"a": 0.6, "b": 1.0, "c": 0.8})
+    assert found.by_graph == pytest.approx({"10 a": 0.6, "20 b": 1.0, "30 c": 0.8})
     assert found.over.count == 3 and found.over.mean == pytest.approx(0.8)
     assert found.seeds == pytest.approx(0.1)
     assert found.graphs == pytest.approx((0.04 - 0.01 / 3) ** 0.5)
@@ -61,9 +61,12 @@ def test_two_sources_of_spread_are_found_again(given):
 
 def test_a_claim_over_graphs_is_decided_by_the_interval_over_graphs(given):
     """Twenty seeds each: as many numbers that all agree on a graph, and graphs that do not."""
-    given({"a": [0.9] * 20, "b": [0.55] * 20, "c": [0.6] * 20})
+    given({"10 a": [0.9] * 20, "20 b": [0.55] * 20, "30 c": [0.6] * 20, "40 d": [0.1] * 20})
     finding = reach._on_graphs((GAP,), "full")
     assert finding.verdict == "UNDECIDED" and finding.estimates[0].of == "graphs"
+    assert reach._on_graphs((GAP,), "full", ("10 a", "40 d")).scope.startswith(
+        "mean over 2 graphs of 20 to 30 nodes"
+    )
 
 
 def test_every_case_is_in_the_study_once():
