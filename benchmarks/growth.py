@@ -2,7 +2,7 @@
 
 Each case runs in a process of its own, so that the peak of its memory is its own; the
 figures go to `growth.json`, which the book draws.  Rates compare within one run only.  With
-``--device cuda`` they are those of a GPU, and go to `growth-cuda.json`, which it draws beside them.
+``--device cuda`` they are those of a GPU, and go to `growth-cuda.json`.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found.append(json.loads(done.stdout))
     machine = {
-        "device": f"{name.rpartition(', ')[0]}, {os.cpu_count()} cores",
+        "device": f"{name}, {os.cpu_count()} cores",
         "torch": torch.__version__,
         "made": time.strftime("%Y-%m-%d"),
     }

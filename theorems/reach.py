@@ -22,20 +22,16 @@ from planlib.evidence import Finding, claims, decide, inapplicable
 from planlib.intervals import Estimate, estimate
 from planlib.rollout import sample
 from planlib.studies import (
-    ACYCLIC,
     REACH_GRAPH_SEEDS,
     REACH_NETWORKS,
     REACH_SEEDS,
-    Q,
+    STUDIES,
     RunConfig,
     reach_graphs,
     reach_networks,
 )
-from planlib.studies import (
-    PG as PG_600,
-)
 from planlib.study import READ_OUT, load_run
-from theorems.comparing import FIRST, Gap, Point, apart, margins, rises
+from theorems.comparing import END, FIRST, Gap, Point, apart, margins, rises
 from theorems.readings import Reading
 
 claim = claims("reach")
@@ -130,25 +126,29 @@ def _on_graphs(gaps: tuple[Gap, ...], size: str, without: tuple[str, ...] = ()) 
     return decide(True, f"{_said(found.over)}, margin: {margins(gap)}; {spread}", scope, found.over)
 
 
-def explained(by: str, method: str, at: tuple, least: float = 0.9) -> Gap:
-    """The share of the logits' variance that a part of the step explains, beyond ``least``."""
-    return Gap(Point(method, f"explained{by}", at), None, least)
-
-
 def along(by: str) -> tuple[Gap, ...]:
-    """The share that a part of the step explains after SFT, policy gradient and Q-learning."""
-    ends = ((PG, FIRST), (PG, (-1, None)), (PROCESS, (-1, None)))
-    return tuple(explained(by, method, at) for method, at in ends)
+    """The share of the logits' variance that a part of the step explains after SFT, policy gradient and Q-learning."""
+    ends = ((PG, FIRST), (PG, END), (PROCESS, END))
+    return tuple(Gap(Point(method, f"explained{by}", at), None, 0.9) for method, at in ends)
 
 
-def _paths(high: str, at: tuple = (-3, None), **bounds: float) -> Gap:
+def _paths(method: str, **bounds: float) -> Gap:
     """Distinct paths of a method over those of the SFT model, sampled as policy gradient is."""
     before = Point(PG, "test_distinct", FIRST)
-    return Gap(Point(high, "test_distinct", at), before, ratio=True, **bounds)
+    return Gap(Point(method, "test_distinct"), before, ratio=True, **bounds)
 
 
 def _accurate(method: str, **bounds: float) -> Gap:
     return Gap(Point(method, "test_accuracy"), None, **bounds)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was claimed of some of the cases when all had been seen; as the headline where it is silent."""
+
+    title: str = ""
+    gap: Gap | None = None
+    controls: dict[str, Gap] | None = None
 
 
 @dataclass(frozen=True)
@@ -159,11 +159,8 @@ class _Headline:
     title: str
     gap: Gap
     controls: dict[str, Gap]
-    seen: Gap | None = None  # over the networks with attention
-    seen_title: str = ""
-    smaller: Gap | None = None  # over graphs of up to 150 nodes
-    smaller_title: str = ""
-    smaller_controls: dict[str, Gap] | None = None
+    attention: _Seen | None = None  # over the networks with attention
+    smaller: _Seen | None = None  # over the graphs of up to 150 nodes
 
 
 HEADLINES = (
@@ -172,29 +169,27 @@ HEADLINES = (
         "Policy gradient raises sampled test accuracy by more than 0.02.",
         rises("test_accuracy", PG, 0.02),
         {"greedy accuracy as well": rises("test_greedy", PG, 0.02)},
-        rises("test_accuracy", PG, 0.0),
-        "Policy gradient raises sampled test accuracy.",
+        attention=_Seen(
+            "Policy gradient raises sampled test accuracy.", rises("test_accuracy", PG, 0.0)
+        ),
     ),
     _Headline(
         "paths-fall",
         "It ends with less than 0.75 of the distinct paths of its start.",
         _paths(PG, most=0.75),
         {"Q-learning on process reward as well": _paths(PROCESS, most=0.75)},
-        _paths(PG, most=0.75),
-        smaller=_paths(PG, most=0.75),
-        smaller_controls={
-            "of its accuracy as well": Gap(
-                Point(PG, "test_accuracy"), Point(PG, "test_accuracy", FIRST), most=0.75, ratio=True
-            )
-        },
+        attention=_Seen(),
+        smaller=_Seen(
+            controls={"of its accuracy as well": rises("test_accuracy", PG, most=0.75, ratio=True)}
+        ),
     ),
     _Headline(
         "process",
         "Q-learning on process reward plans more than 0.9 of the test problems.",
         _accurate(PROCESS, least=0.9),
         {"on outcome reward as well": _accurate(OUTCOME, least=0.9)},
-        _accurate(PROCESS, least=0.9),
-        smaller=_accurate(PROCESS, least=0.9),
+        attention=_Seen(),
+        smaller=_Seen(),
     ),
     _Headline(
         "outcome",
@@ -207,17 +202,19 @@ HEADLINES = (
         "Q-learning on process reward writes more than 1.5 times the distinct paths of policy gradient.",
         apart(PROCESS, PG, "test_distinct", least=1.5, ratio=True),
         {"and of the SFT model": _paths(PROCESS, least=1.5)},
-        apart(PROCESS, PG, "test_distinct", least=1.5, ratio=True),
-        smaller=apart(PG, PROCESS, "test_distinct", most=0.75, ratio=True),
-        smaller_title="Policy gradient writes less than 0.75 of the distinct paths of Q-learning on process reward.",
-        smaller_controls={
-            "the SFT model as well": Gap(
-                Point(PG, "test_distinct", FIRST),
-                Point(PROCESS, "test_distinct"),
-                most=0.75,
-                ratio=True,
-            )
-        },
+        attention=_Seen(),
+        smaller=_Seen(
+            "Policy gradient writes less than 0.75 of the distinct paths of Q-learning on process reward.",
+            apart(PG, PROCESS, "test_distinct", most=0.75, ratio=True),
+            {
+                "the SFT model as well": Gap(
+                    Point(PG, "test_distinct", FIRST),
+                    Point(PROCESS, "test_distinct"),
+                    most=0.75,
+                    ratio=True,
+                )
+            },
+        ),
     ),
 )
 
@@ -225,11 +222,11 @@ HEADLINES = (
 # --- attention, on the problems of the book's graph ----------------------------------------------
 
 SHOWN = 6  # tokens: the prompt and three steps
-_stages = {"SFT": {}, "policy gradient": {"pg": PG_600}, "Q-learning": {"q": Q}}
+_stages = dict(zip(("SFT", "policy gradient", "Q-learning"), STUDIES["layers"], strict=True))
 LOOKED_AT = {
-    (layers, method): replace(ACYCLIC, seed=2, layers=layers, **stage)
+    (layers, method): replace(config, layers=layers)
     for layers in (1, 2)
-    for method, stage in _stages.items()
+    for method, config in _stages.items()
 }
 
 
@@ -299,71 +296,52 @@ WITH_ATTENTION = tuple(name for name, of in REACH_NETWORKS.items() if of.get("ne
 
 
 def _made(measure, where: str, name: str, title: str, gaps, controls, **more):
-    seeds = REACH_GRAPH_SEEDS if where == "graphs-" else REACH_SEEDS
+    seeds = REACH_GRAPH_SEEDS if where == "graphs" else REACH_SEEDS
     how = {"seeds": tuple(seeds), "title": title, "fixed": "after seed 0"} | more
     wrong = {what: (gap,) if isinstance(gap, Gap) else gap for what, gap in controls.items()}
-    return claim(f"{where}{name}", "transformer", gaps, wrong, **how)(measure)
+    return claim(f"{where}-{name}", "transformer", gaps, wrong, **how)(measure)
+
+
+def _headlines(where: str, among: str, measure, seen_among: str, seen_measure, seen_of) -> tuple:
+    """The headlines among networks or graphs, then what was seen of some of those."""
+    claimed, seen = [], []
+    for h in HEADLINES:
+        after, successor = seen_of(h), f"{h.name}-seen"
+        named = {"successor": f"{where}-{successor}"} if after else {}
+        how = (where, h.name, f"{among}: {h.title}", (h.gap,), h.controls)
+        claimed.append(_made(measure, *how, **named))
+        if after:
+            title = f"{seen_among}: {after.title or h.title}"
+            how = (where, successor, title, (after.gap or h.gap,), after.controls or h.controls)
+            seen.append(_made(seen_measure, *how, fixed="after all seeds"))
+    return (*claimed, *seen)
 
 
 CHECKS = (
     LOOKS,
     _made(
         _on_networks,
-        "networks-",
+        "networks",
         "pair",
         "Target and current node explain more than 0.9 of the variance of the logits along the model's own paths, after SFT, policy gradient and Q-learning, in each network.",
         along(""),
         {"the current node alone": along("_current"), "shuffled pairs": along("_shuffled")},
     ),
-    *(
-        _made(
-            _on_networks,
-            "networks-",
-            h.name,
-            f"In each network: {h.title}",
-            (h.gap,),
-            h.controls,
-            successor=f"networks-{h.name}-seen" if h.seen else "",
-        )
-        for h in HEADLINES
+    *_headlines(
+        "networks",
+        "In each network",
+        _on_networks,
+        "Over the networks with attention",
+        _over_attention,
+        lambda h: h.attention,
     ),
-    *(
-        _made(
-            _over_attention,
-            "networks-",
-            f"{h.name}-seen",
-            f"Over the networks with attention: {h.seen_title or h.title}",
-            (h.seen,),
-            h.controls,
-            fixed="after all seeds",
-        )
-        for h in HEADLINES
-        if h.seen
-    ),
-    *(
-        _made(
-            _on_graphs,
-            "graphs-",
-            h.name,
-            f"Over graphs: {h.title}",
-            (h.gap,),
-            h.controls,
-            successor=f"graphs-{h.name}-seen" if h.smaller else "",
-        )
-        for h in HEADLINES
-    ),
-    *(
-        _made(
-            partial(_on_graphs, without=LARGEST),
-            "graphs-",
-            f"{h.name}-seen",
-            f"Over the graphs of up to 150 nodes: {h.smaller_title or h.title}",
-            (h.smaller,),
-            h.smaller_controls or h.controls,
-            fixed="after all seeds",
-        )
-        for h in HEADLINES
-        if h.smaller
+    *_headlines(
+        "graphs",
+        "Over graphs",
+        _on_graphs,
+        "Over the graphs of up to 150 nodes",
+        partial(_on_graphs, without=LARGEST),
+        lambda h: h.smaller,
     ),
     *inapplicable(
         "reach",
