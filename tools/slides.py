@@ -58,6 +58,7 @@ PAGE = """<!doctype html>
 .reveal ul.verdicts {{ font-size: 0.9em; list-style: none; margin: 0.6em 0 0; }}
 .reveal small {{ font-size: 0.9em; vertical-align: baseline; }}
 .reveal .admonition-title {{ font-weight: bold; }}
+.reveal mjx-assistive-mml {{ width: 1px !important; }}  /* not seen, and as wide as its fonts make it */
 .reveal .admonition {{ border-left: 4px solid #0b5fa5; padding-left: 0.8em; font-size: 0.85em; }}
 </style>
 </head>
