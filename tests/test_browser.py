@@ -10,6 +10,7 @@ import random
 import re
 import shutil
 import statistics
+import sys
 import threading
 from pathlib import Path
 from urllib.parse import quote
@@ -34,7 +35,25 @@ FLAGS = (
     "--disable-sync",
 )
 
-KINDS = ("console", "elsewhere", "math", "images", "opening", "phone", "contrast", "print")
+
+def load_tool(name):
+    """Load a script of tools/, which finds the others beside it."""
+    sys.path.insert(0, str(ROOT / "tools"))
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / "tools"))
+    return module
+
+
+walks = load_tool("walks")
+TOLD = json.loads(walks.TAKEN.read_text(encoding="utf-8"))
+SHOWN_WORDS = {n: w for walk in walks.WALKS for n, w in TOLD[walk].items()}
+KINDS = (
+    "console", "elsewhere", "math", "images", "opening", "words", "phone", "contrast", "print",
+)  # fmt: skip
 # Ten pages as a reader meets them, for whoever looks at the run.
 SHOTS = ROOT / "_build" / "screenshots"
 PICTURED = ("book/index", "book/teach", "book/cite", *(
@@ -96,11 +115,13 @@ PRINT = """() => {
 # Without formulas and code, which have the theme's tested colours, all but one of a page's many signatures, and
 # the theme's own switch between light and dark, whose icons axe takes for words.  What is left out is
 # taken off the page first: axe reads all of it, nine nodes of ten, before it leaves anything out.  Of a long
-# list or table the first rows stand for the others.
-AXE = """() => {
+# list or table the first rows stand for the others; what lies folded axe passes over.
+SPARE = """() => {
   const out = 'mjx-container, .highlight, dl.py ~ dl.py, dl.py dl.py, .claim-map section ~ section,'
-    + 'li:nth-of-type(n+12), tr:nth-of-type(n+12)';
+    + 'li:nth-of-type(n+12), tr:nth-of-type(n+12), details:not([open]) > :not(summary)';
   document.querySelectorAll(out).forEach(e => e.replaceChildren());
+}"""
+AXE = """() => {
   return axe.run(
     {include: [['main']], exclude: [['mjx-container'], ['.highlight'], ['dl.py ~ dl.py'], ['dl.py dl.py'],
      ['.theme-switch-button']]},
@@ -198,6 +219,10 @@ def look(browser, axe, base, name):
         box, found["opening"] = page.evaluate(BOX), page.evaluate(LOGS)
         if not TALLY.fullmatch(box["line"]) or not box["links"] or box["open"] or box["dead"]:
             found["opening"].append(f"no box: {box}")
+    if Path(name).stem in SHOWN_WORDS:  # as many as a walk tells of
+        words, told = page.evaluate(walks.WORDS), SHOWN_WORDS[Path(name).stem]
+        if words != pytest.approx(told, rel=0.25):
+            found["words"].append(f"words: {words}, told {told}")
     if name.removesuffix(".html") in PICTURED:
         page.screenshot(path=SHOTS / f"{Path(name).stem}.png")
     page.set_viewport_size({"width": 360, "height": 800})
@@ -205,6 +230,7 @@ def look(browser, axe, base, name):
     page.set_viewport_size({"width": 718, "height": 1000})
     page.emulate_media(media="print")
     found["print"] = page.evaluate(PRINT)
+    page.evaluate(SPARE)
     page.emulate_media(media="screen")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
@@ -235,6 +261,13 @@ def test_no_page_that_is_asked_for_by_name_is_missing(html):
     assert len(PICTURED) == 10
 
 
+def visited(browser, address):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.route("**/mathjax/**", lambda route: route.abort())  # what is asked needs no formulas
+    page.goto(address, wait_until="domcontentloaded")
+    return page
+
+
 def copied(html, folder, name, change):
     """Copy one page, changed, into a folder that has what pages load."""
     for part in ("_static", "_images", "_sources"):
@@ -253,18 +286,21 @@ WRONG = {
     "math": (r'<span class="math notranslate nohighlight">\(\frac{1\)</span>', ""),
     "images": ('<img src="../_static/file.png">', "file.png"),
     "opening": ("<pre>Theorem 4.1 · exhaustive · 0 failures · control REJECTED</pre>", "log: "),
+    "words": ("<p>" + "more " * 2500 + "</p>", "words: "),
     "phone": ('<div style="width: 900px">wide</div>', "page: "),
     "contrast": ('<p style="color: #333; background: #222">unreadable</p>', "color-contrast"),
     "print": ('<table style="width: 1000px"><tr><td>cut</td></tr></table>', "cut: "),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_wrong_page_is_noticed(html, browser, axe, serve, tmp_path, kind):
-    added, sign = WRONG[kind]
-    name = "notebooks/takeaways.html" if kind != "opening" else "notebooks/theorem_4_1.html"
+def test_what_is_wrong_on_a_page_is_noticed(html, browser, axe, serve, tmp_path):
+    name, added = "notebooks/theorem_4_1.html", "".join(part for part, _ in WRONG.values())
     copied(html, tmp_path, name, lambda text: text.replace("</article>", added + "</article>", 1))
-    assert any(sign in fault for fault in look(browser, axe, serve(tmp_path), name)[kind])
+    found = look(browser, axe, serve(tmp_path), name)
+    assert [
+        kind for kind, (_, sign) in WRONG.items() if not any(sign in f for f in found[kind])
+    ] == []
+    assert list(WRONG) == list(KINDS)  # each kind has its wrong page
 
 
 def ranked(browser, base, words):
@@ -303,8 +339,7 @@ def test_the_list_of_results_shows_it(html, browser, serve):
 
 def download(browser, base, name):
     """Press a page's download button; return the name under which the file arrives, and its text."""
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(base + name)
+    page = visited(browser, base + name)
     page.locator(".dropdown-download-buttons > button").click()
     with page.expect_download(timeout=4_000) as waiting:
         page.locator("a.btn-download-source-button").click()
@@ -469,8 +504,7 @@ IMAGES_OFF = """({base, solutions, rows}) => solutions.map(at => {
 
 @pytest.mark.parametrize(("wrong", "is_right"), [("", True), ("/ lambda", False)])
 def test_the_stored_solutions_are_their_own_images(html, browser, serve, wrong, is_right):
-    page = browser.new_page()
-    page.goto(serve(html) + "notebooks/theorem_4_4.html", wait_until="domcontentloaded")
+    page = visited(browser, serve(html) + "notebooks/theorem_4_4.html")
     values = page.evaluate(VALUES, "values-lambda")
     page.close()
     # Far from the base, so that to be one's own image says something.
@@ -602,8 +636,8 @@ TIP = """() => { const tip = document.querySelector('[role=tooltip]'); return ti
   named: document.querySelectorAll(`article a[aria-describedby="${tip.id}"]`).length};}"""
 
 
-def hover_faults(page, href, part):
-    """Point at a link, and come to it by key; return what is amiss in what it shows."""
+def hover_faults(page, href, part, wait):
+    """Point at a link, and come to it by key; return what is amiss in what it shows in so many milliseconds."""
     link, found = page.locator(f'article a[href="{href}"]:not(.headerlink)').first, []
 
     def gone(how):
@@ -623,7 +657,7 @@ def hover_faults(page, href, part):
         link.scroll_into_view_if_needed()
         act()
         try:
-            page.wait_for_selector("[role=tooltip]", timeout=3000)
+            page.wait_for_selector("[role=tooltip]", timeout=wait)
             page.evaluate("window.MathJax?.startup?.promise?.then(() => null)")
             page.wait_for_timeout(300)
             tip = page.evaluate(TIP)
@@ -658,7 +692,7 @@ def hovering(html, browser, serve, kind, width, script="", change=None):
     page.goto(serve(html) + f"notebooks/{name}.html")
     page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
     part = (html / "notebooks" / f"{target}.html").resolve().read_text(encoding="utf-8")
-    return hover_faults(page, href, part), page
+    return hover_faults(page, href, part, 1000 if change else 3000), page
 
 
 @pytest.mark.parametrize("kind", HOVERED)
@@ -752,24 +786,6 @@ def test_a_map_that_hides_nothing_is_noticed(html, browser, serve):
 # --- what a first-time reader meets ----------------------------------------------------------------
 
 
-def load_tool(name):
-    """Load a script of tools/."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-walks = load_tool("walks")
-
-
-def visited(browser, address):
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
-    page.route("**/mathjax/**", lambda route: route.abort())  # what is asked needs no formulas
-    page.goto(address, wait_until="domcontentloaded")
-    return page
-
-
 def test_a_chapter_without_its_box_is_noticed(html, browser, axe, serve, tmp_path):
     name = "notebooks/theorem_4_1.html"
     copied(html, tmp_path, name, lambda text: text.replace("in-short", "in-long"))
@@ -786,14 +802,15 @@ def test_what_is_not_verified_shows_fewer_words_than_it_holds(html, browser, ser
 
 
 def test_walks_are_as_they_are_told(html, browser, serve, tmp_path):
-    told = json.loads(walks.TAKEN.read_text(encoding="utf-8"))
-    for walk, names in walks.WALKS.items():
-        took = walks.walk(browser, serve(html), names)
-        assert {n: took[n] for n in names} == pytest.approx(told[walk], rel=0.25)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    for walk, names in walks.WALKS.items():  # their words: test_a_page_has_no_fault
+        assert list(walks.leads(page, serve(html), names)) == list(TOLD[walk])
+    assert walks.lecture(html / "notebooks") == pytest.approx(TOLD["lecture"], rel=0.25)
     name = walks.FIRST
     copied(html, tmp_path, name, lambda text: text.replace("notebooks/pictures.html", "gone.html"))
     with pytest.raises(LookupError, match="pictures"):
-        walks.walk(browser, serve(tmp_path), walks.WALKS["thirty"])
+        walks.leads(page, serve(tmp_path), walks.WALKS["thirty"])
+    page.close()
 
 
 def test_pages_become_one_pdf_with_links_inside(html, browser, serve, monkeypatch):

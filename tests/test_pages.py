@@ -152,6 +152,7 @@ def test_pages_are_filled_by_the_build_and_an_unknown_name_stops_it():
     assert known["version"] == planlib.__version__ and known["url"] == ""
     with pytest.raises(KeyError, match="nothing"):
         fill.filled("@nothing@", known)
+    assert int(known["told:rest"]) >= 5  # the lecture fits, with time for the audience's graph
 
 
 def test_a_repository_is_one_setting_and_nothing_without_it():

@@ -134,6 +134,11 @@ def slides(page: str) -> tuple[str, list[str]]:
     return title, found
 
 
+def words(found: list[str]) -> int:
+    """Count the words on slides; a formula counts as it is typed."""
+    return sum(len(BeautifulSoup(slide, "html.parser").get_text(" ").split()) for slide in found)
+
+
 def whole(title: str, found: list[str]) -> str:
     """Put slides together; what they name lies where the book has it."""
     body = BeautifulSoup("\n".join(f"<section>{slide}</section>" for slide in found), "html.parser")

@@ -4,7 +4,8 @@ python tools/walks.py
 
 needs a built book, a Chromium and Playwright.  From the first page each page of a walk is opened by
 a link that can be seen there; counted are the words that it shows before anything is unfolded,
-without its code.  The numbers are filled into ``book/teach.md`` when the book is built.
+without its code.  Of the lecture the words on the slides of each chapter are counted, as
+``tools/slides.py`` cuts them.  The numbers are filled into ``book/teach.md`` when the book is built.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import json
 import shutil
 import sys
 from pathlib import Path
+
+import slides
 
 ROOT = Path(__file__).resolve().parent.parent
 TAKEN = ROOT / "tools" / "walks.json"
@@ -29,6 +32,7 @@ WALKS = {
         "theorem_cycles",
     ),
 }
+LECTURE = ("theorem_4_1", "theorem_4_3", "theorem_5_1", "theorem_5_2", "theorem_cycles")
 FIRST = "book/index.html"
 # What is shown: innerText leaves out what is folded.
 WORDS = """() => {
@@ -37,28 +41,51 @@ WORDS = """() => {
   return [...page.querySelectorAll('.cell_input')].reduce((n, e) => n - count(e), count(page));
 }"""
 
+# Links that can be seen, with nothing unfolded.
+LEADS = """() => [...document.querySelectorAll('article a[href]')]
+  .filter(a => a.checkVisibility() && a.getClientRects().length).map(a => a.href)"""
 
-def walk(browser, base: str, names: tuple[str, ...]) -> dict[str, int]:
-    """Open each page from the first one and return the words that it shows.
+
+def leads(page, base: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the address to which a link of the first page leads, for each name.
 
     Raises
     ------
     LookupError
         If the first page shows no link to one of them.
     """
-    page, words = browser.new_page(viewport={"width": 1280, "height": 900}), {}
+    page.goto(base + FIRST)
+    there, found = page.evaluate(LEADS), {}
     for name in names:
-        page.goto(base + FIRST)
-        links = page.locator(f"article a[href*='notebooks/{name}.html']")
-        seen = [k for k in range(links.count()) if links.nth(k).is_visible()]
-        if not seen:
+        found[name] = next((href for href in there if f"notebooks/{name}.html" in href), None)
+        if found[name] is None:
             raise LookupError(f"no link to {name} is shown on {FIRST}")
-        links.nth(seen[0]).click()
-        page.wait_for_load_state()
+    return found
+
+
+def walk(browser, base: str, names: tuple[str, ...]) -> dict[str, int]:
+    """Follow a link of the first page to each of them and return the words that it shows.
+
+    Raises
+    ------
+    LookupError
+        As :func:`leads`.
+    """
+    page, words = browser.new_page(viewport={"width": 1280, "height": 800}), {}
+    for name, lead in leads(page, base, names).items():
+        page.goto(lead)
         page.evaluate("window.MathJax?.startup?.promise.then(() => null)")
         words[name] = page.evaluate(WORDS)
     page.close()
     return words
+
+
+def lecture(pages: Path) -> dict[str, int]:
+    """Return the words on the slides of each chapter of the lecture, from built pages."""
+    return {
+        name: slides.words(slides.slides((pages / f"{name}.html").read_text(encoding="utf-8"))[1])
+        for name in LECTURE
+    }
 
 
 def main() -> int:
@@ -75,6 +102,7 @@ def main() -> int:
         for name, names in WALKS.items():
             words[name] = walk(browser, base, names)
         browser.close()
+    words["lecture"] = lecture(ROOT / "_build" / "html" / "notebooks")
     TAKEN.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
     return 0
 

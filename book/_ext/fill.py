@@ -20,7 +20,9 @@ from sphinx.errors import ConfigError
 import planlib
 
 FILLED = ("book/cite", "book/teach")
-PACE = 200  # words a minute
+PACE = 200  # words read in a minute
+SPOKEN = 130  # words of a slide told in a minute
+LECTURE = 90  # minutes
 HOSTS = ("github.com", "gitlab.com", "bitbucket.org")
 PLACE = re.compile(r"@([\w:]+)@")
 
@@ -40,6 +42,7 @@ def values(source: Path, repository: str) -> dict[str, str]:
     tools = planlib.HOME / "tools"
     seconds = json.loads((tools / "seconds.json").read_text(encoding="utf-8"))
     walks = json.loads((tools / "walks.json").read_text(encoding="utf-8"))  # tools/walks.py
+    told = {name: round(count / SPOKEN) for name, count in walks.pop("lecture").items()}
     shown = {walk: sum(pages.values()) for walk, pages in walks.items()}
     shown |= {name: count for pages in walks.values() for name, count in pages.items()}
     address = f"  url     = {{{repository}}},\n" if repository else ""
@@ -51,6 +54,8 @@ def values(source: Path, repository: str) -> dict[str, str]:
         "total": f"{sum(seconds.values()) / 60:.0f}",
         **{f"words:{name}": f"{round(count, -2):,}" for name, count in shown.items()},
         **{f"minutes:{name}": f"{count / PACE:.0f}" for name, count in shown.items()},
+        **{f"told:{name}": str(minutes) for name, minutes in told.items()},
+        "told:rest": str(LECTURE - sum(told.values()) - round(shown["setting"] / PACE)),
         **{f"seconds:{name}": str(took) for name, took in seconds.items()},
     }
 
