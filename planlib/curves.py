@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import nn
 
 from planlib import metrics
@@ -21,6 +22,7 @@ from planlib.graph import InputError, PlanningGraph, parse_graph
 from planlib.models import Tilted
 from planlib.paths import given_task, read_training
 from planlib.rollout import sample
+from planlib.sparse import Edges
 from planlib.studies import SECOND, RunConfig
 from planlib.task import (
     PROMPT,
@@ -38,6 +40,8 @@ from planlib.task import needed_length as needed_for
 READ_OUT = 0.05  # temperature at which action values are sampled
 SAMPLES = 100  # of each problem whose distinct paths are counted
 SEQUENCES = 4000  # of those of test problems, at most: what their logits are explained by
+FEW = 50  # sequences of which logits are explained there, and a tenth as many problems whose paths are counted
+LOOKED_AT = 200  # problems of a role that are evaluated on a graph without matrices: a row has all its nodes
 PASSES = (1, 4, 16, 64)  # samples of which one is to be correct
 
 
@@ -58,26 +62,45 @@ class Task:
         return sft_dataset(self.graph, self.split, config.paths_per_pair, config.seed)
 
     @functools.cached_property
+    def evaluated(self) -> dict[str, np.ndarray]:
+        """Problems whose answers are looked at, ``train`` and ``test``, each ``(m, 2)``.
+
+        All of them; of a graph too large for matrices :data:`LOOKED_AT`, drawn once a seed.
+        """
+        pairs = {"train": self.split.train_pairs, "test": self.split.test_pairs}
+        if self.graph.is_dense:
+            return pairs
+        rng = np.random.default_rng(self.config.seed)
+        return {name: rng.permutation(those)[:LOOKED_AT] for name, those in pairs.items()}
+
+    @functools.cached_property
     def on_the_way(self) -> np.ndarray:
         """Which test problems begin on a right path of a training problem with their target.
 
         No right answer to a training problem leads through the first row of the others.
         """
         reach, n = self.graph.reachability, self.graph.n
-        asked = np.zeros((n, n), dtype=bool)
-        asked[tuple(self.split.prompt_pairs[:, ::-1].T)] = True  # (target, source)
-        sources, targets = self.split.test_pairs.T
-        return (asked[targets] & reach[sources]).any(1)  # (m,): no test problem is asked itself
+        asked_sources, asked_targets = self.split.prompt_pairs.T
+        begins = sparse.csr_array(  # (target, source)
+            (np.ones(len(asked_sources), dtype=bool), (asked_targets, asked_sources)), (n, n)
+        )
+        sources, targets = self.evaluated["test"].T
+        # Of each test problem the nodes that are asked for its target: no test problem is asked itself.
+        asked = begins[targets]
+        at = np.repeat(np.arange(len(targets)), np.diff(asked.indptr))
+        found = np.zeros(len(targets), dtype=bool)
+        found[at[reach[sources[at], asked.indices]]] = True
+        return found  # (m,)
 
     @functools.cached_property
     def rare_edges(self) -> np.ndarray:
         """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
-        taken, n = np.zeros((self.graph.n, self.graph.n), dtype=int), self.graph.n
-        for at in range(PROMPT - 1, self.data.shape[1] - 1):
-            nodes, following = self.data[:, at], self.data[:, at + 1]
-            step = (nodes < n) & (following < n)
-            np.add.at(taken, (nodes[step], following[step]), 1)
-        counts = taken[np.nonzero(self.graph.adjacency)]
+        n, (begin, end) = self.graph.n, self.graph.adjacency.nonzero()
+        nodes, following = self.data[:, PROMPT - 1 : -1], self.data[:, PROMPT:]
+        step = (nodes < n) & (following < n)
+        taken = np.sort(nodes[step] * n + following[step])
+        edges = begin * n + end
+        counts = np.searchsorted(taken, edges, "right") - np.searchsorted(taken, edges, "left")
         return counts <= np.quantile(counts, 0.1)
 
 
@@ -122,6 +145,9 @@ def value_curve(
     :func:`read_out` gives.
     """
     targets, nodes = task.graph.problem_rows()
+    if not task.graph.is_dense:
+        some = np.random.default_rng(seed).permutation(len(targets))[:LOOKED_AT]
+        targets, nodes = targets[some], nodes[some]
     values = metrics.next_node_logits(model, targets, nodes).double().numpy()  # (m, n)
     legal, reaches = task.graph.adjacency[nodes], task.graph.reachability[targets]
     figures = _figures(policy, task, seed, temperature)
@@ -140,7 +166,7 @@ def value_curve(
 def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
     """What every second stage records along its way, see :func:`curve`."""
     figures, sampling = {}, {"temperature": temperature, "max_length": longest(task)}
-    for name, pairs in (("train", task.split.train_pairs), ("test", task.split.test_pairs)):
+    for name, pairs in task.evaluated.items():
         generator = torch.Generator().manual_seed(seed)
         tokens = sample(model, pairs, generator, samples=2, **sampling)
         found = check_sequences(task.graph, tokens)
@@ -148,7 +174,8 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
             figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
         figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
         if name == "test":
-            figures |= _explained(model, tokens, seed)
+            few = tokens if task.graph.is_dense else tokens[:FEW]
+            figures |= _explained(model, few, seed)
             for way, where in (("on", task.on_the_way), ("off", ~task.on_the_way)):
                 if where.any():
                     right = found[np.repeat(where, 2)] == Outcome.CORRECT
@@ -160,7 +187,7 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
         figures[f"{name}_greedy"] = metrics.accuracy(
             model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
-        some = some_pairs(pairs, seed)
+        some = some_pairs(pairs, seed)[: None if task.graph.is_dense else FEW // 10]
         correct, distinct = metrics.correct_paths(
             model, task.graph, some, generator, SAMPLES, **sampling
         )
@@ -172,16 +199,25 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
         figures[f"{name}_divergence"] = float(
             metrics.divergence_from_uniform(model, task.graph, *at).mean()
         )
-    scores = metrics.adjacency_scores(model)
-    read = metrics.best_threshold(scores, task.graph.adjacency)
-    figures["edge_precision"], figures["edge_recall"] = read["precision"], read["recall"]
-    above = metrics.non_edges_above(scores, task.graph.adjacency)
-    figures["non_edges_above"] = float(above.mean())
-    figures["non_edges_above_rare"] = float(above[task.rare_edges].mean())
-    figures["rare_hidden"] = float((above[task.rare_edges] > 0).mean())
+    if task.graph.is_dense:
+        figures |= _read_out_of(model, task)
     if task.config.within is not None:
         figures |= _by_place(model, task, seed)
     return figures
+
+
+def _read_out_of(model: nn.Module, task: Task) -> dict[str, float]:
+    """How well a model's logits, averaged over targets, tell edges from other pairs, rare ones besides."""
+    scores = metrics.adjacency_scores(model)
+    read = metrics.best_threshold(scores, task.graph.adjacency)
+    above = metrics.non_edges_above(scores, task.graph.adjacency)
+    return {
+        "edge_precision": read["precision"],
+        "edge_recall": read["recall"],
+        "non_edges_above": float(above.mean()),
+        "non_edges_above_rare": float(above[task.rare_edges].mean()),
+        "rare_hidden": float((above[task.rare_edges] > 0).mean()),
+    }
 
 
 def _explained(model: nn.Module, tokens: torch.Tensor, seed: int) -> dict[str, float]:
@@ -207,12 +243,10 @@ def _by_place(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ``second_at_prompt``: a right next node of it, as the first step and as a source.
     """
     rng, graph = np.random.default_rng(seed), task.graph
-    sources, targets = task.split.test_pairs.T
+    sources, targets = task.evaluated["test"].T
     legal = graph.correct_next(targets, sources)  # (m, n)
     middle = np.where(legal, rng.random(legal.shape), -1.0).argmax(1)  # (m,)
-    trained = np.zeros((graph.n, graph.n), dtype=bool)
-    trained[task.split.train_pairs[:, 1], task.split.train_pairs[:, 0]] = True
-    trained = trained[targets]  # (m, n)
+    trained = Edges(graph.n, task.split.train_pairs[:, ::-1])[targets]  # (m, n)
     other = np.where(trained, rng.random(trained.shape), -1.0).argmax(1)
     figures = {}
     for name, nodes, before in (
@@ -240,6 +274,8 @@ def longest(task: Task) -> int:
 
 def needed_length(graph: PlanningGraph) -> int:
     """Tokens of the longest answer: prompt, steps, end token; with cycles, of the shortest paths."""
+    if not graph.is_dense and graph.is_acyclic:
+        return length_of(sum(1 for _ in graph.adjacency.back_from(graph.targets)) - 1)
     pairs = graph.reachable_pairs()
     return needed_for(graph, pairs) if len(pairs) else length_of(0)
 
@@ -282,10 +318,11 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
     ``non_edges_above`` an edge and ``non_edges_above_rare`` a rare one, ``rare_hidden``, the
     share of rare edges below a non-edge; ``explained``, with ``_current`` and ``_shuffled``, how
     nearly the model is a table on test problems; and ``wrong_mass``, the mean mass on wrong next
-    nodes of the first step, over the training prompts.
+    nodes of the first step, over the training prompts.  On a graph too large for matrices these are
+    of :attr:`Task.evaluated`, and nothing is read out over all targets.
     """
     figures = _figures(model, task, seed)
-    sources, targets = task.split.train_pairs.T
+    sources, targets = task.evaluated["train"].T
     correct = torch.as_tensor(task.graph.correct_next(targets, sources))
     policy = metrics.next_node_logits(model, targets, sources).double().softmax(-1)
     figures["wrong_mass"] = float((policy * ~correct).sum(-1).mean())
@@ -295,7 +332,8 @@ def curve(model: nn.Module, task: Task, seed: int) -> dict[str, float]:
 def measure(model: nn.Module, task: Task, seed: int, temperature: float = 1.0) -> dict[str, float]:
     """Final metrics of a run: greedy and sampled accuracy on test and training pairs."""
     figures = {}
-    for name, pairs in (("test", task.split.test_pairs), ("train", task.split.train_pairs)):
+    for name in ("test", "train"):
+        pairs = task.evaluated[name]
         for how, sampling in (
             ("greedy", {"greedy": True}),
             ("sampled", {"samples": 10, "temperature": temperature}),

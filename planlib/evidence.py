@@ -430,7 +430,9 @@ class Record:
         of = of.upper() if of in ACRONYMS else of.capitalize()
         if self.verdict == "N/A":
             return f"{of} · {self.rung} · N/A · {self.scope}"
-        word = "WAITING" if self.shown == "WAITING" else self.verdict
+        word = self.shown
+        if word == "FAIL" != self.verdict:  # for its control's sake
+            word = f"FAIL, by itself {self.verdict}"
         return f"{of} · {self.rung} · {word} · {self.figure} · control {self.control}"
 
     def report(self, folder: Path = RECORDS) -> str:

@@ -34,7 +34,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-MAX_NODES = 10_000  # adjacency and reachability take n**2 bytes each
+MAX_NODES = 200_000  # each is a token
 MAX_STATES = 2_000  # reachable states of a PDDL problem, unless its name says otherwise
 ENDINGS = {
     ".graphml": "GraphML",

@@ -24,6 +24,9 @@ import numpy as np
 
 from planlib import countdown as rules
 from planlib import files
+from planlib.sparse import ByTarget, Edges
+
+DENSE = 10_000  # most nodes of which matrices are kept, a byte a pair; beyond that edges alone
 
 
 class InputError(ValueError):
@@ -91,7 +94,8 @@ class PlanningGraph:
     ----------
     adjacency
         Square matrix of shape ``(n, n)``, ``n >= 2``, entries 0/1 or bool,
-        zero diagonal; ``adjacency[j, k]`` is the legal step ``j -> k``.
+        zero diagonal; ``adjacency[j, k]`` is the legal step ``j -> k``.  Or
+        :class:`planlib.sparse.Edges`, which stay what they are on more than :data:`DENSE` nodes.
     name
         How the graph is named in records; see :func:`parse_graph`.
     labels
@@ -116,21 +120,25 @@ class PlanningGraph:
         stages: Sequence[int] | None = None,
         targets: Sequence[int] | None = None,
     ):
-        a = np.asarray(adjacency)
+        sparse = isinstance(adjacency, Edges) and len(adjacency) > DENSE
+        a = adjacency if sparse else np.asarray(adjacency)
         if a.ndim != 2 or a.shape[0] != a.shape[1]:
             raise GraphError("adjacency", "a square matrix", f"an array of shape {a.shape}")
         if a.shape[0] < 2:
             raise GraphError("adjacency", "at least 2 nodes", f"{a.shape[0]}")
-        if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
-            raise GraphError("adjacency", "entries 0 and 1 only", "other values (or NaN)")
-        a = a.astype(bool)
-        loops = np.flatnonzero(a.diagonal())
+        if not sparse:
+            if a.dtype.kind not in "biuf" or not np.isin(a, (0, 1)).all():
+                raise GraphError("adjacency", "entries 0 and 1 only", "other values (or NaN)")
+            a = a.astype(bool)
+            a.setflags(write=False)
+        nodes = np.arange(len(a))
+        loops = np.flatnonzero(a[nodes, nodes])
         if loops.size:
             raise GraphError("adjacency", "no self-loops", f"one at node {loops[0]}")
         if labels is not None and len(labels) != len(a):
             raise GraphError("labels", f"{len(a)} labels", f"{len(labels)}")
-        a.setflags(write=False)
         self.adjacency = a  # (n, n) bool
+        self.is_dense = not sparse
         self.n = len(a)
         self.name = name
         self.labels = tuple(range(self.n)) if labels is None else tuple(labels)
@@ -151,27 +159,34 @@ class PlanningGraph:
         """
         if graph.number_of_nodes() == 0:
             raise GraphError("graph", "at least 2 nodes", "0")
-        nodes = list(graph.nodes)
-        matrix = nx.to_numpy_array(graph, nodelist=nodes, weight=None)
-        return cls(matrix > 0, name=name, labels=nodes)
+        number = {node: k for k, node in enumerate(graph.nodes)}
+        pairs = [(number[a], number[b]) for a, b in graph.to_directed().edges()]
+        return cls(Edges(len(number), pairs), name=name, labels=list(number))
 
     def to_networkx(self) -> nx.DiGraph:
         """Return the same graph for networkx, nodes ``0 .. n-1``."""
-        return nx.from_numpy_array(self.adjacency, create_using=nx.DiGraph, edge_attr=None)
+        made = nx.DiGraph()
+        made.add_nodes_from(range(self.n))
+        made.add_edges_from(zip(*(ends.tolist() for ends in self.adjacency.nonzero()), strict=True))
+        return made
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the edges and the labels: two graphs that differ in either differ here."""
         labels = json.dumps([self.n, *map(str, self.labels)])
-        return hashlib.sha256(labels.encode() + np.packbits(self.adjacency).tobytes()).hexdigest()
+        edges = np.packbits(self.adjacency) if self.is_dense else self.adjacency.codes
+        return hashlib.sha256(labels.encode() + edges.tobytes()).hexdigest()
 
     @cached_property
-    def reachability(self) -> np.ndarray:
+    def reachability(self) -> np.ndarray | ByTarget:
         """Shape ``(n, n)`` bool: ``reachability[i, k]`` iff target ``i`` is reachable from ``k``.
 
         Warshall's closure on rows packed eight nodes to the byte: about
-        ``n**3 / 8`` bit operations, and ``n**2 / 8`` bytes of memory.
+        ``n**3 / 8`` bit operations, and ``n**2 / 8`` bytes of memory.  On more than
+        :data:`DENSE` nodes a target at a time, when it is asked for.
         """
+        if not self.is_dense:
+            return self.adjacency.reaches()
         rows = np.packbits(self.adjacency | np.eye(self.n, dtype=bool), axis=1)  # (n, n/8)
         for k in range(self.n):
             through_k = (rows[:, k >> 3] >> (7 - (k & 7))) & 1
@@ -183,11 +198,13 @@ class PlanningGraph:
     @cached_property
     def is_acyclic(self) -> bool:
         """Whether the graph has no directed cycle."""
+        if not self.is_dense:
+            return self.adjacency.is_acyclic
         mutual = self.reachability & self.reachability.T
         return int(mutual.sum()) == self.n
 
     @cached_property
-    def longest_paths(self) -> np.ndarray:
+    def longest_paths(self) -> np.ndarray | ByTarget:
         """Shape ``(n, n)`` int64: ``[i, k]`` is the most edges of a path from ``k`` to target ``i``.
 
         -1 where there is no path.
@@ -199,6 +216,8 @@ class PlanningGraph:
         """
         if not self.is_acyclic:
             raise GraphError("longest_paths", "a graph without cycles", repr(self))
+        if not self.is_dense:
+            return self.adjacency.longest()
         longest = np.full((self.n, self.n), -1)  # (current, target)
         for k in np.argsort(self.reachability.sum(0)):  # a node reaches more than its followers do
             onward = longest[self.adjacency[k]].max(0, initial=-1)
@@ -210,6 +229,8 @@ class PlanningGraph:
     @property
     def longest_path(self) -> int | None:
         """Number of edges of the longest path; None on a graph with cycles, where none is."""
+        if not self.is_dense and self.is_acyclic:
+            return sum(1 for _ in self.adjacency.back_from(np.arange(self.n))) - 1
         return int(self.longest_paths.max()) if self.is_acyclic else None
 
     def correct_next(self, targets: object, nodes: object) -> np.ndarray:
@@ -229,6 +250,13 @@ class PlanningGraph:
         """
         return self.adjacency[np.asarray(nodes)] & self.reachability[np.asarray(targets)]
 
+    def correct_nodes(self, target: int, node: int) -> np.ndarray:
+        """The set ``C(target, node)`` itself: nodes in ascending order."""
+        if self.is_dense:
+            return np.flatnonzero(self.correct_next(target, node))
+        following = self.adjacency.of(node)
+        return following[self.reachability.row(target)[following]]
+
     def reachable_pairs(self) -> np.ndarray:
         """All problems: shape ``(m, 2)`` int64, rows ``(source, target)``, ``source != target``."""
         targets, sources = self.problem_rows()
@@ -237,7 +265,12 @@ class PlanningGraph:
 
     def problem_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Targets that problems ask for and nodes that can reach them, both of shape ``(m,)``."""
-        rows, nodes = np.nonzero(self.reachability[self.targets])
+        if self.is_dense:
+            rows, nodes = np.nonzero(self.reachability[self.targets])
+        else:
+            found = [np.flatnonzero(self.reachability.row(i)) for i in self.targets.tolist()]
+            rows = np.repeat(np.arange(len(found)), [*map(len, found)])
+            nodes = np.concatenate(found)
         targets = self.targets[rows]
         return targets[targets != nodes], nodes[targets != nodes]
 
@@ -282,7 +315,7 @@ class PlanningGraph:
             if path[-1] == target:
                 yield path
             elif len(path) <= steps:
-                following = np.flatnonzero(self.correct_next(target, path[-1])).tolist()
+                following = self.correct_nodes(target, path[-1]).tolist()
                 paths += [(*path, k) for k in reversed(following)]
 
 
@@ -429,7 +462,7 @@ def _moves(state: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
             yield tuple(sorted([*onto, rest] if rest else onto))
 
 
-MOST_STATES = 5000  # of Countdown: a graph keeps a few matrices with a byte a pair of nodes
+MOST_STATES = 200_000  # of Countdown: each is a token
 
 
 def countdown(
@@ -472,9 +505,7 @@ def countdown(
         edges += [(number[state], sink[x]) for state in order for x in set(state)]
         labels += [f"={x}" for x in sink]
         targets = list(sink.values())
-    adjacency = np.zeros((len(labels),) * 2, dtype=bool)
-    adjacency[tuple(np.array(edges).T)] = True
-    return PlanningGraph(adjacency, name=name, labels=labels, targets=targets)
+    return PlanningGraph(Edges(len(labels), edges), name=name, labels=labels, targets=targets)
 
 
 GRAMMAR = (
@@ -602,7 +633,5 @@ def _from_file(spec: str, read: Callable[[], files.Listing], said: bool = True) 
     listing = _read(spec, read)
     for note in listing.notes if said else ():  # of the book's own the README says it
         warnings.warn(f"{spec}: {note}", files.FileNotice, stacklevel=3)
-    adjacency = np.zeros((len(listing.nodes),) * 2, dtype=bool)
-    adjacency[tuple(np.array(listing.edges).T)] = True
-    name = Path(spec).name
-    return PlanningGraph(adjacency, name=name, labels=listing.nodes, stages=listing.stages)
+    name, edges = Path(spec).name, Edges(len(listing.nodes), listing.edges)
+    return PlanningGraph(edges, name=name, labels=listing.nodes, stages=listing.stages)

@@ -151,7 +151,7 @@ SAMPLED = {
 
 def _along(config: RunConfig, task: Task, base: nn.Module):
     """What is measured of a model along its second stage: the curve, and how far it is from its base."""
-    at = task.split.test_pairs[:, [1, 0]].T
+    at = task.evaluated["test"][:, [1, 0]].T
 
     def figures(model: nn.Module) -> dict[str, float]:
         policy, temperature = read_out(config, model, base)

@@ -17,6 +17,7 @@ from enum import IntEnum
 import numpy as np
 
 from planlib.graph import InputError, PlanningGraph, plain_number
+from planlib.sparse import Edges
 
 PROMPT = 3  # tokens of the prompt s t s
 
@@ -308,7 +309,7 @@ def split_by_hidden_edges(
     """
     _check_shares(hidden=hidden, train_fraction=train_fraction, asked=asked)
     rng = np.random.default_rng(check_seed(seed))
-    edges = rng.permutation(np.argwhere(graph.adjacency))
+    edges = rng.permutation(np.stack(graph.adjacency.nonzero(), axis=1))  # (m, 2)
     number = round(hidden * len(edges))
     if not 0 < number < len(edges):
         raise SplitError("hidden", f"some of {len(edges)} edges hidden and some left", hidden)
@@ -326,9 +327,9 @@ def without_edges(graph: PlanningGraph, edges: np.ndarray) -> PlanningGraph:
     """The graph that training paths know of; itself where no edge is hidden."""
     if not len(edges):
         return graph
-    left = graph.adjacency.copy()
-    left[tuple(edges.T)] = False
-    return PlanningGraph(left, name=f"{graph.name}, {len(edges)} edges hidden", labels=graph.labels)
+    every = Edges(graph.n, np.stack(graph.adjacency.nonzero(), axis=1))
+    name = f"{graph.name}, {len(edges)} edges hidden"
+    return PlanningGraph(every.without(edges), name=name, labels=graph.labels)
 
 
 def random_paths(
@@ -371,7 +372,7 @@ def random_paths(
         while path[-1] != target:
             key = (target, path[-1])
             if key not in choices:
-                choices[key] = np.flatnonzero(graph.correct_next(*key)).tolist()
+                choices[key] = graph.correct_nodes(*key).tolist()
             options = choices[key]
             if method == "self_avoiding":
                 options = [k for k in options if k not in path]
@@ -400,6 +401,8 @@ def _distances(graph: PlanningGraph, problems: np.ndarray) -> np.ndarray:
     All sources step at once, on rows of targets packed eight to the byte.
     """
     sources, targets = problems.T
+    if not graph.is_dense:
+        return graph.adjacency.distances()[targets, sources]
     nodes, followers = np.nonzero(graph.adjacency)  # sorted by node
     first = np.flatnonzero(np.diff(nodes, prepend=-1))
     near = np.packbits(np.eye(graph.n, dtype=bool), axis=1)  # (n, n/8): targets within d steps

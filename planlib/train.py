@@ -37,6 +37,7 @@ from planlib.checkpoints import (  # noqa: F401 - who trains finds the whole roo
 from planlib.graph import InputError, PlanningGraph, check_one_of, plain_fields
 from planlib.models import Tilted, device_of
 from planlib.rollout import sample
+from planlib.sparse import Edges
 
 REWARDS = ("process", "outcome", "shuffled")
 RESIDUALS = ("step", "trajectory")
@@ -755,8 +756,9 @@ def train_q_learning(
 
 def _shuffled(graph: PlanningGraph) -> PlanningGraph:
     """The same graph, its nodes permuted: as many edges, elsewhere."""
-    order = np.random.default_rng(0).permutation(graph.n)
-    return PlanningGraph(graph.adjacency[order][:, order])
+    place = np.argsort(np.random.default_rng(0).permutation(graph.n))
+    edges = place[np.stack(graph.adjacency.nonzero(), axis=1)]  # (m, 2)
+    return PlanningGraph(Edges(graph.n, edges))
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from planlib import countdown as rules
+from planlib import graph as graphs
 from planlib.__main__ import main
 from planlib.answers import LONGEST, Verdict, judge
 from planlib.curves import make_task
@@ -217,7 +218,8 @@ def test_a_bad_file_is_refused_with_its_place(tmp_path, text):
         ("countdown:nowhere.jsonl,whole", "the file nowhere.jsonl"),
     ],
 )
-def test_a_graph_that_cannot_be_is_refused(spec, message):
+def test_a_graph_that_cannot_be_is_refused(monkeypatch, spec, message):
+    monkeypatch.setattr(graphs, "MOST_STATES", 5000)
     with pytest.raises(GraphError, match=message):
         parse_graph(spec)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 
 from planlib.curves import READ_OUT
-from planlib.graph import InputError, PlanningGraph, parse_graph, plain_fields
+from planlib.graph import DENSE, InputError, PlanningGraph, parse_graph, plain_fields
 from planlib.paths import given_task
 from planlib.studies import FILTERED_SFT, GRPO, PG, Q, RunConfig
 from planlib.task import Split, check_seed, length_of, sft_dataset, split_by_distance, split_pairs
@@ -112,6 +112,8 @@ def predict(
     """
     settings = settings or Settings()
     graph = parse_graph(graph) if isinstance(graph, str) else graph
+    if not graph.is_dense:
+        raise InputError("graph", f"at most {DENSE:,} nodes", f"{graph.n:,}")
     split, data = _task(graph, paths, test_pairs, settings)
     source = Source(graph, split, data, settings)
     case = Case(source, measure(source, settings, READ_OUT, progress), settings)
