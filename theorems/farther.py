@@ -2,7 +2,7 @@
 
 Sizes, densities, edges inside a stage, depth, longer answers, edges that no training path takes,
 other methods, and a graph of somebody else.  What an additive model can know there is computed;
-what transformers do was claimed, with its margins, before any of the runs.
+what transformers do was claimed, with its margins, before any of the runs, but for what is marked.
 
 Source: ours.  The criterion is that of :mod:`theorems.composition`; the graph
 ``three_stages.graphml`` is that of a public repository, see the README beside it.
@@ -68,30 +68,34 @@ def known(graph: PlanningGraph, split: Split, epsilon: float) -> np.ndarray:
     return expected_tries(teacher(shown, epsilon), split.train_pairs, STEPS) > 0
 
 
-def foretell(what: str, seed: int, epsilon: float) -> tuple[float, float, float]:
-    """Shares of test rows decided with and without a training problem of their target; planned."""
+def foretell(what: str, seed: int, epsilon: float) -> tuple[float, float | None, float]:
+    """Shares of test rows decided with and without a training problem of their target; planned.
+
+    None for the second where each target has one.
+    """
     graph, split = problems(what, seed)
     tried = known(graph, split, epsilon)
     source, target = split.test_pairs.T
     decided = determined(tried)[target, source].mean(-1)  # (m,)
     asked = np.isin(target, split.prompt_pairs[:, 1])
     values = additive(*completed(graph, tried))
-    rest = float(decided[~asked].mean()) if (~asked).any() else 0.0
+    rest = float(decided[~asked].mean()) if (~asked).any() else None
     return float(decided[asked].mean()), rest, planned(graph, values, split.test_pairs)
 
 
 def _criterion(what: tuple[str, ...], stated: Foretold, size: str) -> Finding:
     tally, seeds = Tally("graphs"), FARTHER_SEEDS if size == "full" else FARTHER_SEEDS[:1]
-    shares = []
+    shares, with_others = [], 0
     for name in what:
         for seed in seeds:
             asked, unasked, success = foretell(name, seed, stated.epsilon)
-            right = asked == stated.share and unasked == float(stated.unasked)
+            right = asked == stated.share and unasked in (None, float(stated.unasked))
+            with_others += unasked is not None
             tally.add("graphs", right and stated.least <= success <= stated.most)
             shares.append(success)
     return tally.finding(
         f"{', '.join(what)}; {len(seeds)} graphs each, correct steps that were shown and uniform exploration {stated.epsilon:g}; "
-        f"planned by the completion from zeros: {min(shares):.3f} to {max(shares):.3f}"
+        f"planned by the completion from zeros: {min(shares):.3f} to {max(shares):.3f}; on {with_others} some target has no training problem"
     )
 
 
@@ -104,7 +108,7 @@ CRITERIA = (
             "without exploration as well": Foretold(0.0, 1.0, least=0.8),
             "a target without a training problem as well": Foretold(0.01, 1.0, True, 0.8),
         },
-        title="With any uniform exploration each test row is decided whose target has a training problem, and no other; the completion plans more than 0.8 of the problems: five stages trained two at a time, hidden edges.",
+        title="With any uniform exploration each test row is decided whose target has a training problem (all of it is tried), and no other; the completion plans more than 0.8 of the problems: five stages trained two at a time, hidden edges.",
     )(partial(_criterion, ("five stages", "hidden edges"))),
     claim(
         "unexplored",
@@ -253,8 +257,8 @@ ON_RUNS = (
         "It is not done by then: from the middle of its updates to the end the share that comes to the target rises by more than 0.1.",
         Gap(arrived(OFF), replace(arrived(OFF), at=HALFWAY), 0.1),
         {
-            "accuracy on training problems as well": Gap(
-                Point(OFF, "train_accuracy"), Point(OFF, "train_accuracy", HALFWAY), 0.1
+            "policy gradient, asked half of them, as well": Gap(
+                arrived(ASKED_PG), replace(arrived(ASKED_PG), at=HALFWAY), 0.1
             )
         },
     ),
@@ -281,11 +285,7 @@ ON_RUNS = (
         "their-q-seen",
         "There it comes to more targets than policy gradient, by over 0.05.",
         Gap(arrived("Q"), arrived("PG"), 0.05),
-        {
-            "on training problems policy gradient above it as much": Gap(
-                Point("PG", "train_accuracy"), Point("Q", "train_accuracy"), 0.05
-            )
-        },
+        {"at its start as well": Gap(Point("Q", "test_accuracy", FIRST), arrived("PG"), 0.05)},
     ),
     _theirs(
         "their-stops",
@@ -311,7 +311,11 @@ ON_RUNS = (
         "their-pg-seen",
         "It plans more of them than SFT, by over 0.1.",
         rises("test_accuracy", "PG", 0.1),
-        {"of the training problems as well": rises("train_accuracy", "PG", 0.1)},
+        {
+            "and than Q-learning, as they report": Gap(
+                Point("PG", "test_accuracy"), Point("Q", "test_accuracy"), 0.1
+            )
+        },
     ),
 )
 
