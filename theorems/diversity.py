@@ -145,6 +145,14 @@ CHECKS = (
         "Random nodes in the samples cost accuracy: over 0.05 below the base.",
         gained(RANDOM, "test_accuracy", most=-0.05),
         {"hot samples as well": gained(HOT, "test_accuracy", most=-0.05)},
+        successor="random-seen",
+    ),
+    _claim(
+        "random-seen",
+        "On these seeds it ends below the plain method by over 0.05.",
+        more(PLAIN, RANDOM, "test_accuracy", least=0.05),
+        {"clipping higher as well": more(PLAIN, HIGHER, "test_accuracy", least=0.05)},
+        fixed="after all seeds",
     ),
     _claim(
         "asked",

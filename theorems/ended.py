@@ -43,7 +43,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import z3
 from flint import fmpq
 
@@ -51,7 +50,6 @@ from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import PlanningGraph, erdos_renyi
 from planlib.intervals import estimate
-from planlib.models import TabularModel
 from planlib.train import QLearningConfig
 from theorems import formal
 from theorems.basins import (
@@ -79,7 +77,7 @@ from theorems.partly_ended import (
 from theorems.readings import Reading
 from theorems.small_graphs import as_float, is_acyclic
 from theorems.solving import holds
-from theorems.tables import learn_entries
+from theorems.tables import learn_entries, table_below
 from theorems.unknown_graphs import Unknown, is_max, read_model, unknown
 
 claim = claims("ended")
@@ -595,10 +593,7 @@ def _sampled_error(case: tuple[int, float, bool]) -> tuple[float, int]:
     seed, start, ended = case
     n = 4
     graph = erdos_renyi(n, 0.7, acyclic=False, seed=seed)
-    model = TabularModel(n)
-    noise = torch.randn(n, n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    with torch.no_grad():
-        model.f.copy_(start - noise.abs())
+    model = table_below(start, n, seed)
     # Exploration by temperature: nearly uniform, and the end token is sure once at the target.
     config = QLearningConfig(
         steps=UPDATES, batch_size=128, learning_rate=STEP, optimizer="sgd", epsilon=0.0, temperature=10.0,

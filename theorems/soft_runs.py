@@ -211,5 +211,17 @@ CHECKS = (
                 Point(SOFT, "test_accuracy", (1, 2)), Point(SOFT, "test_accuracy", END), 0.05
             )
         },
+        successor="wanders-seen",
+    ),
+    _cycles(
+        "wanders-seen",
+        "On these seeds it has fallen by update 400, over 0.5 below where it began.",
+        Gap(Point(HARD, "test_accuracy", FIRST), Point(HARD, "test_accuracy", (1, 2)), 0.5),
+        {
+            "with soft values as well": Gap(
+                Point(SOFT, "test_accuracy", FIRST), Point(SOFT, "test_accuracy", (1, 2)), 0.5
+            )
+        },
+        fixed="after all seeds",
     ),
 )

@@ -22,6 +22,14 @@ def set_policy(model: TabularModel, policy) -> None:
         model.f.copy_(torch.tensor(table, dtype=torch.float64).log())
 
 
+def table_below(start: float, n: int, seed: int) -> TabularModel:
+    """A table whose entries begin at ``start`` less the size of a Gaussian."""
+    model, draws = TabularModel(n), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        model.f.copy_(start - torch.randn(n, n, n, generator=draws, dtype=torch.float64).abs())
+    return model
+
+
 def autograd_gradient(policy, batch, target: int, returns) -> torch.Tensor:
     """Gradient of the trainer's own summed policy-gradient loss: shape ``(n, n, n)``.
 

@@ -35,7 +35,6 @@ from dataclasses import dataclass
 
 import networkx as nx
 import numpy as np
-import torch
 import z3
 from flint import fmpq
 
@@ -43,7 +42,6 @@ from planlib import exact
 from planlib.evidence import Finding, Tally, claims, decide, inapplicable
 from planlib.graph import blocksworld, erdos_renyi
 from planlib.intervals import estimate
-from planlib.models import TabularModel
 from planlib.train import QLearningConfig
 from theorems import formal
 from theorems.basins import (
@@ -65,7 +63,7 @@ from theorems.remedies import REMEDIES
 from theorems.small_graphs import as_float, is_acyclic
 from theorems.solving import holds
 from theorems.sweeps import largest_error, structure_error, sweep, swept
-from theorems.tables import learn_entries
+from theorems.tables import learn_entries, table_below
 from theorems.unknown_graphs import Unknown, fixed_point, is_max, read_model, solves, unknown
 from theorems.walks import uniform_rows
 from theorems.wandering import TRANSFORMER
@@ -557,10 +555,7 @@ def _sampled_error(case: tuple[int, float, str]) -> tuple[float, int]:
     seed, start, reward = case
     n = 4
     graph = erdos_renyi(n, 0.7, acyclic=False, seed=seed)
-    model = TabularModel(n)
-    noise = torch.randn(n, n, n, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    with torch.no_grad():
-        model.f.copy_(start - noise.abs())
+    model = table_below(start, n, seed)
     config = QLearningConfig(
         steps=UPDATES, batch_size=128, learning_rate=STEP, optimizer="sgd", epsilon=0.9, temperature=1.0,
         target_decay=0.0, max_length=16, reward=reward,
