@@ -430,10 +430,7 @@ class Record:
         of = of.upper() if of in ACRONYMS else of.capitalize()
         if self.verdict == "N/A":
             return f"{of} · {self.rung} · N/A · {self.scope}"
-        word = self.shown
-        if word == "FAIL" != self.verdict:  # for its control's sake
-            word = f"FAIL, by itself {self.verdict}"
-        return f"{of} · {self.rung} · {word} · {self.figure} · control {self.control}"
+        return f"{of} · {self.rung} · {self.shown} · {self.figure} · control {self.control}"
 
     def report(self, folder: Path = RECORDS) -> str:
         """Write several lines for a page: the verdict, what was covered, each control, the record."""

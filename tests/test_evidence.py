@@ -52,7 +52,7 @@ def test_a_control_that_passes_sinks_the_check():
     record = check(10, {"not wrong at all": 11, "too strong": 3}).run()
     assert (record.verdict, record.control) == ("PASS", "NOT REJECTED")
     assert not record.counts and exit_code([record]) == 1
-    assert "FAIL, by itself PASS · " in record.line()
+    assert " · FAIL · largest" in record.line()
 
 
 def test_an_undecided_control_is_not_rejected():

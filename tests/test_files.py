@@ -255,7 +255,7 @@ BAD = {
     "complex.mtx": (MATRIX + "complex general\n2 2 1\n1 2 1 1\n", "general or symmetric"),
     "zero.mtx": (MATRIX + "real general\n2 2 1\n1 2 0\n", "weight of 0"),
     "outside.mtx": (MATRIX + "pattern general\n2 2 1\n1 3\n", "a MatrixMarket file"),
-    "large.mtx": (MATRIX + "pattern general\n20000 20000 1\n1 3\n", "at most 10000 nodes"),
+    "large.mtx": (MATRIX + "pattern general\n300000 300000 1\n1 3\n", "at most 200000 nodes"),
     "list.json": ("[1, 2]", "which graph of the list"),
     "number.json": ("[1]", "an object with 'edges'"),
     "broken.json": ('{"edges": [', "one JSON value"),

@@ -55,12 +55,6 @@ def refuted(control: str, count: int) -> str:
     return f"wrong claims refuted: {count} of {count}"
 
 
-def verdict(word: str, control: str) -> str:
-    """Return the mark and the word of a verdict."""
-    shown = {"NOT REJECTED": "FAIL", "NOT RUN": "WAITING"}.get(control, word)
-    return plots.verdict(shown)
-
-
 def folded(head: dict, lines: list[str], titles: dict) -> str:
     """Return one report: a line, and a table that one opens."""
     rows, controls = [], 0
@@ -79,7 +73,7 @@ def folded(head: dict, lines: list[str], titles: dict) -> str:
         f"<tr><th>{pages.typeset(n)}</th><td>{pages.typeset(s)}</td></tr>" for n, s in rows
     )
     return (
-        f'<details class="report"><summary>{verdict(head["word"], control)} {said}'
+        f'<details class="report"><summary>{plots.verdict(head["word"])} {said}'
         f"<small>{head['rung']}: {'; '.join(words)}</small></summary>"
         f'<table class="status-card"><tbody>{body}</tbody></table></details>'
     )
