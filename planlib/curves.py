@@ -40,8 +40,9 @@ from planlib.task import needed_length as needed_for
 READ_OUT = 0.05  # temperature at which action values are sampled
 SAMPLES = 100  # of each problem whose distinct paths are counted
 SEQUENCES = 4000  # of those of test problems, at most: what their logits are explained by
-FEW = 50  # sequences of which logits are explained there, and a tenth as many problems whose paths are counted
-LOOKED_AT = 200  # problems of a role that are evaluated on a graph without matrices: a row has all its nodes
+# On a graph without matrices a row is as long as the graph is large: problems of a role that are
+# evaluated there, sequences whose logits are explained, problems whose distinct paths are counted.
+LOOKED_AT, EXPLAINED, COUNTED = 200, 50, 5
 PASSES = (1, 4, 16, 64)  # samples of which one is to be correct
 
 
@@ -174,7 +175,7 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
             figures[f"{name}_{reason.name.lower()}"] = float((found == reason).mean())
         figures[f"{name}_accuracy"] = figures.pop(f"{name}_correct")
         if name == "test":
-            few = tokens if task.graph.is_dense else tokens[:FEW]
+            few = tokens if task.graph.is_dense else tokens[:EXPLAINED]
             figures |= _explained(model, few, seed)
             for way, where in (("on", task.on_the_way), ("off", ~task.on_the_way)):
                 if where.any():
@@ -187,7 +188,7 @@ def _figures(model, task: Task, seed: int, temperature: float = 1.0) -> dict[str
         figures[f"{name}_greedy"] = metrics.accuracy(
             model, task.graph, pairs, generator, greedy=True, max_length=longest(task)
         )
-        some = some_pairs(pairs, seed)[: None if task.graph.is_dense else FEW // 10]
+        some = some_pairs(pairs, seed)[: None if task.graph.is_dense else COUNTED]
         correct, distinct = metrics.correct_paths(
             model, task.graph, some, generator, SAMPLES, **sampling
         )

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-KEPT = 1024  # rows that are kept for the next question
+KEPT = 2**27  # bytes of rows that are kept for the next question
 
 
 class Edges:
@@ -56,7 +56,7 @@ class Edges:
         return np.divmod(self.codes, len(self))
 
     def of(self, node: int) -> np.ndarray:
-        """The nodes one step behind a node, in ascending order."""
+        """The nodes that a node's edges lead to, in ascending order."""
         first, last = np.searchsorted(self.codes, [node * len(self), (node + 1) * len(self)])
         return self.codes[first:last] % len(self)
 
@@ -84,7 +84,7 @@ class Edges:
                 found[nodes] = True
             return found
 
-        return ByTarget(len(self), row)
+        return ByTarget(len(self), row, bool)
 
     def distances(self) -> ByTarget:
         """Rows ``[i, k]``: fewest edges from ``k`` to target ``i``; -1 where there is no way."""
@@ -101,7 +101,7 @@ class Edges:
                 steps[nodes] = h
             return steps
 
-        return ByTarget(len(self), row)
+        return ByTarget(len(self), row, int)
 
     @cached_property
     def back(self) -> sparse.csr_array:
@@ -124,9 +124,9 @@ class Edges:
 class ByTarget:
     """A matrix ``(n, n)`` whose row of a target is made when it is asked for."""
 
-    def __init__(self, n: int, row: Callable[[int], np.ndarray]):
-        self.shape = (n, n)
-        self.row = lru_cache(KEPT)(row)
+    def __init__(self, n: int, row: Callable[[int], np.ndarray], dtype: type):
+        self.shape, self.dtype = (n, n), np.dtype(dtype)
+        self.row = lru_cache(max(1, KEPT // (n * self.dtype.itemsize)))(row)
 
     def __getitem__(self, key: object) -> np.ndarray:
         if not isinstance(key, tuple):
@@ -134,11 +134,11 @@ class ByTarget:
             rows = [self.row(target) for target in targets.reshape(-1).tolist()]
             return np.array(rows).reshape(*targets.shape, self.shape[1])
         targets, nodes = np.broadcast_arrays(*map(np.asarray, key))
+        entries = np.zeros(targets.size, dtype=self.dtype)
         order = np.argsort(targets, axis=None, kind="stable")  # one target after the other
-        sorted_targets, sorted_nodes = targets.reshape(-1)[order], nodes.reshape(-1)[order]
-        each, first = np.unique(sorted_targets, return_index=True)
-        parts = np.split(sorted_nodes, first[1:])
-        found = [self.row(i)[part] for i, part in zip(each.tolist(), parts, strict=True)]
-        entries = np.empty_like(np.concatenate(found))
-        entries[order] = np.concatenate(found)
+        sorted_nodes = nodes.reshape(-1)[order]
+        each, first = np.unique(targets.reshape(-1)[order], return_index=True)
+        ends = np.append(first[1:], len(order))[: len(each)]
+        for target, begin, end in zip(each.tolist(), first, ends, strict=True):
+            entries[order[begin:end]] = self.row(target)[sorted_nodes[begin:end]]
         return entries.reshape(targets.shape)

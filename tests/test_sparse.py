@@ -64,6 +64,12 @@ def test_matrices_and_edges_answer_alike(no_matrices, acyclic, seed):
         with pytest.raises(GraphError, match="without cycles"):
             _ = sparse.longest_paths
     assert (_shuffled(sparse).adjacency[targets, nodes] == _shuffled(dense).adjacency).all()
+    nothing = np.empty(0, dtype=int)
+    assert (
+        sparse.reachability[nothing, nothing].shape
+        == sparse.adjacency[nothing, nothing].shape
+        == (0,)
+    )
     assert set(sparse.to_networkx().edges()) == set(dense.to_networkx().edges())
 
 

@@ -27,7 +27,7 @@ def level(method: str, kind: str, at: float) -> Gap:
     return ends(method, f"{kind}_value", least=at - 0.2, most=at + 0.2)
 
 
-def still(method: str) -> Gap:
+def still_rises(method: str) -> Gap:
     """By how much accuracy rises over the second half of the updates."""
     return Gap(
         Point(method, "test_accuracy", END), Point(method, "test_accuracy", (4, 5)), least=0.05
@@ -54,8 +54,8 @@ CHECKS = (
     _seen(
         "plans-seen",
         "On these seeds it has not come to rest: accuracy rises from update 800 to 1,600, by over 0.05.",
-        still(ENDED),
-        {"off-policy as well": still(OFF)},
+        still_rises(ENDED),
+        {"off-policy as well": still_rises(OFF)},
     ),
     # Said when seeds 1 and 2 of the method above had been seen, and none of this one.
     _claim(

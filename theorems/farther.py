@@ -212,8 +212,8 @@ ON_RUNS = (
     _claim("GRU")(
         "gru-pg-seen",
         "With a recurrent network policy gradient comes to less than 0.05 of the targets rightly.",
-        replace(arrives("PG", -np.inf), most=0.05),
-        {"Q-learning as well": replace(arrives("Q", -np.inf), most=0.05)},
+        Gap(arrived("PG"), None, most=0.05),
+        {"Q-learning as well": Gap(arrived("Q"), None, most=0.05)},
         fixed="after all seeds",
     ),
     *_pair("five stages", "long", "Trained on two steps at most, asked for three and four,"),
