@@ -512,7 +512,7 @@ def _off_the_rule(rule, seeds, far: float) -> Finding:
         found.append(estimate(gaps, least=-margin, most=margin, of="starts"))
     return decide(
         True,
-        "t (1 - J) over the claim, less 1: " + ", ".join(f"{e.mean:.1e}" for e in found),
+        "t (1 - J) over the claim, less 1: " + ", ".join(f"{e.mean:z.4f}" for e in found),
         f"{len(found)} graphs of two or three routes of one to three steps that share no row, {len(seeds)} random starts "
         f"each; exact flow up to t = {far:.0e}, margin {margin:.0%} on each graph's mean; the formula is a leading-order argument",
         *found,
