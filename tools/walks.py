@@ -19,7 +19,7 @@ import slides
 
 ROOT = Path(__file__).resolve().parent.parent
 TAKEN = ROOT / "tools" / "walks.json"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu")
 WALKS = {
     "thirty": ("pictures", "takeaways", "which_method"),
