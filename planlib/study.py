@@ -213,7 +213,7 @@ def store_run(
     """
     if is_stored(config, folder):
         return load_run(config, folder)
-    check_lengths(config, parse_graph(config.graph))  # refused before anything is written
+    check_lengths(config, make_task(config).graph)  # refused before anything is written
     check_device(device)
     locks = Path(folder) / ".locks"
     try:

@@ -12,6 +12,7 @@ from planlib.graph import GraphError, InputError, PlanningGraph, erdos_renyi, pa
 from planlib.sparse import Edges
 from planlib.studies import GRPO, RunConfig
 from planlib.task import (
+    SplitError,
     _distances,
     check_sequences,
     needed_length,
@@ -124,6 +125,12 @@ def test_a_run_without_matrices_learns_the_same_and_leaves_out_what_needs_them(
         with_matrices.task.on_the_way.sum(),
         len(with_matrices.task.on_the_way),
     )
+
+
+def test_what_cannot_be_split_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(SplitError, match="some test pair left over"):
+        study.store_run(replace(SMALL, train_fraction=1.0), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_hundred_thousand_nodes_are_a_graph_and_no_prediction():
