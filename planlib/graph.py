@@ -265,13 +265,8 @@ class PlanningGraph:
 
     def problem_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Targets that problems ask for and nodes that can reach them, both of shape ``(m,)``."""
-        if self.is_dense:
-            rows, nodes = np.nonzero(self.reachability[self.targets])
-        else:
-            found = [np.flatnonzero(self.reachability.row(i)) for i in self.targets.tolist()]
-            rows = np.repeat(np.arange(len(found)), [*map(len, found)])
-            nodes = np.concatenate(found)
-        targets = self.targets[rows]
+        found = [np.flatnonzero(self.reachability[i]) for i in self.targets.tolist()]
+        targets, nodes = np.repeat(self.targets, [*map(len, found)]), np.concatenate(found)
         return targets[targets != nodes], nodes[targets != nodes]
 
     def _horizon(self, horizon: int | None) -> int:

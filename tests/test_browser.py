@@ -813,9 +813,8 @@ def test_walks_are_as_they_are_told(html, browser, serve, tmp_path):
     page.close()
 
 
-def test_pages_become_one_pdf_with_links_inside(html, browser, serve, monkeypatch):
+def test_pages_become_one_pdf_with_links_inside(html, browser, serve):
     pytest.importorskip("pypdf", reason="pypdf is not installed, so no PDF was made")
-    monkeypatch.syspath_prepend(ROOT / "tools")
     pdf, base = load_tool("pdf"), serve(html)
     assert len(pdf.order()) == len(set(pdf.order())) > 20
     parts = [
