@@ -584,6 +584,7 @@ def dial_faults(page, name, axe):
 
 def pictured(page, name):
     """Return whether the figure's picture is seen, and whether its dial is."""
+    page.wait_for_load_state()  # a picture that has not arrived has no size, and is not seen
     figure = page.locator(f"#fig-dial-{name}")
     return figure.locator("img").is_visible(), figure.locator(".dial-live").is_visible()
 
@@ -597,7 +598,7 @@ def test_a_dial_moves_by_mouse_and_key_and_gives_way_on_paper(html, browser, axe
     assert pictured(page, name) == (True, False)
     page.close()
     page = browser.new_page(java_script_enabled=False)
-    page.goto(serve(html) + f"notebooks/{DIALS[name]}.html", wait_until="domcontentloaded")
+    page.goto(serve(html) + f"notebooks/{DIALS[name]}.html")
     assert pictured(page, name) == (True, False)
     page.close()
 
