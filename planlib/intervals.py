@@ -58,6 +58,11 @@ class Estimate:
         if not self.least < self.most:
             raise InputError("most", f"more than least, {self.least:g}", self.most)
 
+    def __format__(self, spec: str) -> str:
+        """The mean and its interval, each number as ``spec`` asks."""
+        mean, low, high = (format(x, spec) for x in (self.mean, self.low, self.high))
+        return f"{mean} in [{low}, {high}]"
+
     @property
     def low(self) -> float:
         """Lower end of the 95% interval."""

@@ -60,6 +60,14 @@ def test_the_cases_needed_have_the_power_that_simulation_finds(mean, margins):
     assert power(max(2, found.needed - 3)) < 0.8 or found.needed <= 4
 
 
+def test_an_estimate_is_written_with_its_interval():
+    assert f"{Estimate(0.5, 0.0, 3):.2f}" == "0.50 in [0.50, 0.50]"
+    low, high = interval([1.0, 2.0, 3.0])
+    assert f"{estimate([1.0, 2.0, 3.0]):+.3f}" == f"+2.000 in [{low:+.3f}, {high:+.3f}]"
+    with pytest.raises(ValueError, match="format"):
+        f"{Estimate(0.5, 0.0, 3):nonsense}"
+
+
 def test_cases_needed_at_the_edges():
     assert Estimate(1.0, 0.0, 3, least=0.0).needed == 2  # no spread
     assert Estimate(1.0, 1e-17, 3, least=0.0).needed == 2  # none but rounding's

@@ -181,7 +181,7 @@ def judge(seeds: list[dict[str, RunConfig]], what: str, gap: Gap, size: str) -> 
     found = estimate(values, least=gap.least, most=gap.most)
     return decide(
         True,
-        f"{found.mean:.3f} in [{found.low:.3f}, {found.high:.3f}], margin: {margins(gap)}",
+        f"{found:.3f}, margin: {margins(gap)}",
         f"{what}; {_words(gap)}; {len(values)} seeds, Student's t",
         found,
     )

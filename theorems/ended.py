@@ -633,7 +633,7 @@ def _sampled(stated: Sampled, size: str) -> Finding:
     found = estimate(errors, most=MARGIN, of="graphs")
     return decide(
         min(updates) > 0,
-        f"largest error {found.mean:z.2f} in [{found.low:z.2f}, {found.high:z.2f}], in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
+        f"largest error {found:z.2f}, in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
         f"{len(SEEDS)} cyclic graphs of 4 nodes, outcome reward, episodes that {'an illegal step ends' if stated.ended else 'go on'}, starts below {stated.start:g} (a constant less |Gaussian|), rows on a "
         f"legal path of some problem; the trainer without target network, an entry's step {STEP} toward the mean of its targets, {UPDATES} updates of 128 sequences, "
         f"behaviour at temperature 10 (nearly uniform); margin {MARGIN}",

@@ -164,7 +164,7 @@ def _dominated(seeds: tuple[int, ...], claim: Cooled, size: str) -> Finding:
     found = estimate(leads, least=0.0)
     return decide(
         True,
-        f"ahead by {found.mean:.3f} in [{found.low:.3f}, {found.high:.3f}], margin: above 0",
+        f"ahead by {found:.3f}, margin: above 0",
         f"{what}; the smaller of two ratios less 1, {len(leads)} seeds, Student's t",
         found,
     )

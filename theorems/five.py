@@ -307,7 +307,7 @@ def _runs(stated: Foretold, size: str) -> Finding:
     if len(apart) < 2:
         return Finding("UNDECIDED", f"{len(apart)} runs tell them apart", scope)
     near = estimate(apart, most=stated.margin, of="runs, two of a graph")
-    figure = f"measured and foretold apart by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(apart)} runs"
+    figure = f"measured and foretold apart by {near:.3f}, {len(apart)} runs"
     return decide(True, figure, scope, near)
 
 
@@ -339,7 +339,7 @@ def _below(by: Callable, size: str) -> Finding:
     near = estimate(fell, least=BELOW, of="runs, two of a graph")
     return decide(
         True,
-        f"below by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(fell)} runs",
+        f"below by {near:.3f}, {len(fell)} runs",
         f"four graphs, seeds 0 and 1 of each; margin above {BELOW}, Student's t over runs",
         near,
     )
@@ -396,7 +396,7 @@ def _problems(stated, size):
         f"whose mean is over {APART / 2} from their graph's; {SAMPLES} samples a problem; margin {stated.margin}, Student's t over bins, several of one run"
     )
     near = estimate(apart, most=stated.margin, of="bins of runs")
-    figure = f"apart by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(apart)} bins"
+    figure = f"apart by {near:.3f}, {len(apart)} bins"
     return decide(True, figure, scope, near)
 
 
@@ -422,7 +422,7 @@ def _order(shuffled: bool, size: str) -> Finding:
     near = estimate(found, least=RANKED, of="runs, two of a graph")
     return decide(
         True,
-        f"rank correlation {near.mean:.2f} in [{near.low:.2f}, {near.high:.2f}], {len(found)} runs",
+        f"rank correlation {near:.2f}, {len(found)} runs",
         f"graphs on which test problems are foretold over {APART} apart, seeds 0 and 1; Spearman's, problem by problem; margin above {RANKED}, Student's t over runs",
         near,
     )
@@ -470,7 +470,7 @@ def _asked(stated: Asked, size: str) -> Finding:
         f"{SAMPLES} samples a problem; {bound}, Student's t over runs"
     )
     near = estimate(means, least=stated.least, most=stated.most, of="runs, two of a graph")
-    figure = f"{near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {len(means)} runs, {sum(c for _, c in each):,} problems"
+    figure = f"{near:.3f}, {len(means)} runs, {sum(c for _, c in each):,} problems"
     return decide(True, figure, scope, near)
 
 
@@ -507,7 +507,7 @@ def _tables(stated, size):
         apart.append(abs(came["test problems"] - stated.by(case)))
     near = estimate(apart, most=stated.margin, of="tables")
     scope = f"{', '.join(names)}, seed 1: SFT with Adam, small batches; exact accuracy on test problems; margin {stated.margin}, Student's t over graphs"
-    figure = f"apart by {near.mean:.4f} in [{near.low:.4f}, {near.high:.4f}], at most {max(apart):.4f}, {len(apart)} tables"
+    figure = f"apart by {near:.4f}, at most {max(apart):.4f}, {len(apart)} tables"
     return decide(True, figure, scope, near)
 
 

@@ -281,7 +281,7 @@ def _bias(stated: Bias, size: str) -> Finding:
         stated.by_ways.of(wide - narrow),
         stated.vanishes.of(slow),
     )
-    level, step, ways, end = (f"{e.mean:.3f} in [{e.low:.3f}, {e.high:.3f}]" for e in estimates)
+    level, step, ways, end = (f"{e:.3f}" for e in estimates)
     return decide(
         True,
         f"above the expected value by {level}; by {step} more than at step 1/20, by {ways} more than with 2 ways; with decreasing steps {end}",
@@ -332,7 +332,7 @@ def _double(stated: Double, size: str) -> Finding:
     """Double Q-learning is right in the mean where ways tie, too low where one is shorter, and chooses as one table does at half the step."""
     parts = zip((stated.ties, stated.shorter, stated.choice), _doubles(size), strict=True)
     estimates = [margin.of(values) for margin, values in parts]
-    ties, shorter, choice = (f"{e.mean:.3f} in [{e.low:.3f}, {e.high:.3f}]" for e in estimates)
+    ties, shorter, choice = (f"{e:.3f}" for e in estimates)
     return decide(
         True,
         f"off by {ties} at ties, by {shorter} where one way is shorter; the shorter way is its choice more often by {choice} than one table's at half the step",
@@ -380,7 +380,7 @@ def _stays_high(stated: High, size: str) -> Finding:
     """In 200 rounds values that start high on a cycle come down in expectation; call by call at a constant step of 1/2 they hardly do, and by double Q-learning they do."""
     parts = zip((stated.expectation, stated.calls, stated.double), _high(size), strict=True)
     estimates = [margin.of(values) for margin, values in parts]
-    mean, calls, double = (f"{e.mean:.2f} in [{e.low:.2f}, {e.high:.2f}]" for e in estimates)
+    mean, calls, double = (f"{e:.2f}" for e in estimates)
     return decide(
         True,
         f"from 3: in expectation at {mean}, call by call at {calls}, by double Q-learning at {double}",
@@ -469,7 +469,7 @@ def _sampled(stated: Sampled, size: str) -> Finding:
     found = estimate(errors, most=MARGIN, of="graphs")
     return decide(
         min(fewest) > 0,
-        f"largest error {found.mean:.3f} in [{found.low:.3f}, {found.high:.3f}], in any of them {max(errors):.3f}; each entry updated at least {min(fewest)} times",
+        f"largest error {found:.3f}, in any of them {max(errors):.3f}; each entry updated at least {min(fewest)} times",
         f"{len(errors)} graphs of 5 nodes with cycles and a distance past the horizon of {SAMPLED_DETECTION / SAMPLED_ALARM:g}, alpha {stated.false_alarm:g}, beta {SAMPLED_DETECTION}, Gaussian starts, "
         f"the trainer without target network, an entry's step {STEP} toward the mean of its targets, {UPDATES} updates of 256 sequences, 90% uniform exploration; margin {MARGIN}",
         found,

@@ -107,7 +107,7 @@ def _far(stated: Foretold, size: str) -> Finding:
     near = estimate(apart, most=stated.margin, of="pairs of rates and distances")
     return decide(
         True,
-        f"measured and foretold apart by {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}]",
+        f"measured and foretold apart by {near:.3f}",
         f"outside the hypotheses; {len(RUNS)} pairs of rates on the book's graph, one run each of seed {SEED}; distances with {ENOUGH} test problems at least at which a rival "
         f"foretells another accuracy by over 0.2, several of one run; {SAMPLES} samples a problem at temperature {READ_OUT}; margin {stated.margin}, Student's t",
         near,

@@ -58,7 +58,7 @@ def misses(distance: str, size: str) -> Finding:
     )
     return decide(
         True,
-        f"distance from the equation {found.mean:.2f} in [{found.low:.2f}, {found.high:.2f}]",
+        f"distance from the equation {found:.2f}",
         f"outside the hypotheses: shared parameters, Adam, sampled steps; one stored run, 200 prompts with a choice; "
         f"total variation, margin {EQUATION_MARGIN}",
         found,

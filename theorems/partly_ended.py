@@ -521,7 +521,7 @@ def _partly(seeds, how: tuple[int, float], middle: Callable, stated: Callable, s
     near = estimate(means, most=MARGIN, of="graphs")
     return decide(
         True,
-        f"{middle.__name__} distance {near.mean:.3f} in [{near.low:.3f}, {near.high:.3f}], {sum(map(len, each))} values on {len(means)} graphs",
+        f"{middle.__name__} distance {near:.3f}, {sum(map(len, each))} values on {len(means)} graphs",
         f"graphs of 6 nodes on which both rivals say other values at two nodes at least, outcome reward, an illegal step ends the episode with probability {CHANCE}; nodes that reach the target and of which a "
         f"rival says another value, by over {APART}; a random behaviour, its shares rho solved for; from zeros, an entry's step {how[1]} toward the mean of its targets, {how[0]} updates of 256 "
         f"sequences; margin {MARGIN}",

@@ -92,10 +92,6 @@ def by_graph(gap: Gap, without: tuple[str, ...] = ()) -> Spread:
     return Spread(over, between**0.5, within**0.5, by)
 
 
-def _said(e: Estimate) -> str:
-    return f"{e.mean:.3f} in [{e.low:.3f}, {e.high:.3f}]"
-
-
 def _on_networks(gaps: tuple[Gap, ...], size: str) -> Finding:
     found = [(name, e) for gap in gaps for name, e in by_network(gap).items()]
     decided = [e.holds for _, e in found]
@@ -103,7 +99,7 @@ def _on_networks(gaps: tuple[Gap, ...], size: str) -> Finding:
         found, key=lambda one: min(one[1].low - one[1].least, one[1].most - one[1].high)
     )
     counts = f"{decided.count(True)} of {len(found)} inside, {decided.count(False)} outside"
-    figure = f"{counts}; {worst} {_said(least_room)}, margin: {margins(gaps[0])}"
+    figure = f"{counts}; {worst} {least_room:.3f}, margin: {margins(gaps[0])}"
     scope = f"each of {len(REACH_NETWORKS)} networks by itself, the worst of them named; one graph of 60 nodes, {len(REACH_SEEDS)} seeds, Student's t"
     return decide(True, figure, scope, *(e for _, e in found))
 
@@ -113,9 +109,7 @@ def _over_attention(gaps: tuple[Gap, ...], size: str) -> Finding:
     of = values(reach_networks, gap)
     means = [float(np.mean(of[name])) for name in WITH_ATTENTION]
     found = estimate(means, least=gap.least, most=gap.most, of="networks")
-    figure = (
-        f"{_said(found)}, by network {min(means):.3f} to {max(means):.3f}, margin: {margins(gap)}"
-    )
+    figure = f"{found:.3f}, by network {min(means):.3f} to {max(means):.3f}, margin: {margins(gap)}"
     scope = f"mean over {len(means)} networks with attention, Student's t over networks, which were chosen and share one graph and {len(REACH_SEEDS)} seeds"
     return decide(True, figure, scope, found)
 
@@ -126,7 +120,7 @@ def _on_graphs(gaps: tuple[Gap, ...], size: str, without: tuple[str, ...] = ()) 
     spread = f"spread of graphs {found.graphs:.3f}, of seeds {found.seeds:.3f}"
     sizes = sorted(int(name.split()[0]) for name in found.by_graph)
     scope = f"mean over {len(sizes)} graphs of {sizes[0]} to {sizes[-1]} nodes, one layer, {len(REACH_GRAPH_SEEDS)} seeds each, Student's t over graphs, which were chosen by size and seen with another seed before"
-    return decide(True, f"{_said(found.over)}, margin: {margins(gap)}; {spread}", scope, found.over)
+    return decide(True, f"{found.over:.3f}, margin: {margins(gap)}; {spread}", scope, found.over)
 
 
 def along(by: str) -> tuple[Gap, ...]:

@@ -135,7 +135,7 @@ def _lifted(stated: Lift, size: str) -> Finding:
     near = estimate(found, least=-stated.margin, most=stated.margin)
     return decide(
         True,
-        f"sampled less predicted success {near.mean:+.3f} in [{near.low:+.3f}, {near.high:+.3f}]",
+        f"sampled less predicted success {near:+.3f}",
         f"outside the hypotheses; the book's graph, {len(SEEDS)} seeds, test problems, 10 samples each; the base's success from {SAMPLES} samples a problem, "
         f"a beta prior; margin {stated.margin}, Student's t",
         near,

@@ -105,9 +105,7 @@ def sampled(stated: tuple[Sampled, ...], size: str) -> Finding:
         found = estimate(errors, most=MARGIN, of="graphs")
         estimates.append(found)
         fewest = min(fewest, *updates)
-        words.append(
-            f"from {one.above:+g}: largest error {found.mean:.2g} in [{found.low:.2g}, {found.high:.2g}]"
-        )
+        words.append(f"from {one.above:+g}: largest error {found:.2g}")
     graphs = [erdos_renyi(NODES, 0.6, acyclic=False, seed=seed) for seed in SEEDS]
     cyclic = all(
         any(any(exact.on_cycle(g.adjacency.tolist(), i)) for i in range(NODES)) for g in graphs

@@ -412,10 +412,6 @@ def _slopes(predicted: float, slopes, margin: float) -> Estimate:
     return estimate(slopes, least=predicted - margin, most=predicted + margin, of="graphs")
 
 
-def _words(e: Estimate, digits: int = 3) -> str:
-    return f"{e.mean:.{digits}f} in [{e.low:.{digits}f}, {e.high:.{digits}f}]"
-
-
 SLOPE_MUTATIONS = {
     "t^(-1/2)": -0.5,
     "1 / (t log t), whose slope is -1 - 1 / log t": -1 - 1 / math.log(1e6),
@@ -444,7 +440,7 @@ def _rate(predicted: float, size: str) -> Finding:
     theirs = _slopes(predicted, sampled, rates.SAMPLED_MARGIN)
     return decide(
         True,
-        f"slope of 1 - J: flow {_words(ours)}, sampled {_words(theirs, 2)}",
+        f"slope of 1 - J: flow {ours:.3f}, sampled {theirs:.2f}",
         f"{len(rates.SEEDS)} acyclic graphs of {rates.NODES} nodes; exact flow from t = 1e4 to 1e8, margin "
         f"{rates.FLOW_MARGIN}; the trainer with batches of 512 from t = {at[0]:.0f} to {at[-1]:.0f}, margin {rates.SAMPLED_MARGIN}",
         ours,
@@ -465,7 +461,7 @@ def _rate_cycles(predicted: float, size: str) -> Finding:
     found = _slopes(predicted, _late_slopes(cycles=True), rates.FLOW_MARGIN)
     return decide(
         True,
-        f"slope of 1 - J: {_words(found)}",
+        f"slope of 1 - J: {found:.3f}",
         f"{len(rates.SEEDS)} graphs of {rates.CYCLIC_NODES} nodes with a cycle on the way, horizon {rates.CYCLIC_HORIZON}; "
         f"exact flow from t = 1e4 to 1e8, margin {rates.FLOW_MARGIN}",
         found,
@@ -565,7 +561,9 @@ def _halved(method: str, at: slice, seeds) -> Finding:
     before, after = [c[0] for c in curves], [c[at].mean() for c in curves]
     kept = [x - FAILURES_MARGIN * y for x, y in zip(after, before, strict=True)]
     found = estimate(kept, most=0.0)
-    figure = f"failures {np.mean(before):.1%} before, {np.mean(after):.1%} after; less half: {_words(found, 4)}"
+    figure = (
+        f"failures {np.mean(before):.1%} before, {np.mean(after):.1%} after; less half: {found:.4f}"
+    )
     return decide(True, figure, scope, found)
 
 

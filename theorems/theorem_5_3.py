@@ -480,7 +480,7 @@ def _sampled(reward: str, size: str) -> Finding:
     found = estimate(errors, most=SAMPLED_MARGIN, of="graphs")
     return decide(
         min(updates) > 0,
-        f"largest error of the logits {found.mean:.2f} in [{found.low:.2f}, {found.high:.2f}], in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
+        f"largest error of the logits {found:.2f}, in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
         f"{len(SAMPLED_SEEDS)} acyclic graphs of 6 nodes, zero start, the sampled trainer without target network, {UPDATES} updates of 256, 90% uniform exploration; a "
         f"parameter moves by 1/2n of the sum over its entries of their mean errors; all rows of targets that some node can reach; margin {SAMPLED_MARGIN}",
         found,
@@ -568,9 +568,7 @@ def _transformer(configs: tuple[RunConfig, ...], size: str) -> Finding:
                 min(found[0]) >= READ, f"F1 {found[0][0]:.2f} and {found[0][1]:.2f}", scope
             )
         parts.append(estimate(scores, least=READ))
-        words.append(
-            f"F1 of {name} {parts[-1].mean:.2f} in [{parts[-1].low:.2f}, {parts[-1].high:.2f}]"
-        )
+        words.append(f"F1 of {name} {parts[-1]:.2f}")
     return decide(True, "; ".join(words), scope, *parts)
 
 

@@ -593,7 +593,7 @@ def _sampled(stated: Sampled, size: str) -> Finding:
     found = estimate(errors, most=MARGIN, of="graphs")
     return decide(
         min(updates) > 0,
-        f"largest error {found.mean:.2f} in [{found.low:.2f}, {found.high:.2f}], in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
+        f"largest error {found:.2f}, in any of them {max(errors):.1g}; each entry updated at least {min(updates)} times",
         f"{len(SEEDS)} cyclic graphs of 4 nodes, {stated.reward} reward, starts below {stated.start:g} (a constant less |Gaussian|), the trainer without target network, an entry's "
         f"step {STEP} toward the mean of its targets, {UPDATES} updates of 128 sequences, 90% uniform exploration; margin {MARGIN}",
         found,

@@ -176,8 +176,7 @@ def _within(values, least: float, most: float) -> Estimate | bool:
 def _interval(values) -> str:
     if len(values) == 1:
         return f"{values[0]:+.2f}"
-    found = estimate(values)
-    return f"{found.mean:+.2f} in [{found.low:+.2f}, {found.high:+.2f}]"
+    return f"{estimate(values):+.2f}"
 
 
 def _decided(parts: list, words: list[str], scope: str) -> Finding:
@@ -233,7 +232,7 @@ def _flat(stated: Trained, size: str) -> Finding:
     ((name, runs),) = by_graph(stated.configs).items()
     parts, words = _levels_and_walk(runs, stated)
     still = estimate([moved(load_record(c)[1]) for c in runs], least=-STILL, most=STILL)
-    last = f"last quarter moved {still.mean:+.3f} in [{still.low:+.3f}, {still.high:+.3f}]"
+    last = f"last quarter moved {still:+.3f}"
     return _decided([*parts, still], [f"{name}: {words}", last], scope)
 
 
