@@ -511,19 +511,44 @@ def reach_methods(base: RunConfig, steps: int = 1200) -> dict[str, RunConfig]:
 
 def reach_networks(seed: int) -> dict[str, dict[str, RunConfig]]:
     """The runs of one seed on one graph: the network, then the method."""
-    plain = _reach_base("60 nodes", seed)
+    plain = reach_base("60 nodes", seed)
     return {name: reach_methods(replace(plain, **of)) for name, of in REACH_NETWORKS.items()}
 
 
 def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
     """The runs of one seed by one layer: the graph, then the method."""
     return {
-        name: reach_methods(_reach_base(name, seed), MORE_UPDATES.get(name, 1200))
+        name: reach_methods(reach_base(name, seed), MORE_UPDATES.get(name, 1200))
         for name in REACH_GRAPHS
     }
 
 
-def _reach_base(graph: str, seed: int) -> RunConfig:
+# How wide a network must be for its values.  What is claimed of these was written before any.
+REACH_WIDTHS = (16, 32, 48)  # of the networks on 60 nodes, which are 64 wide elsewhere
+REACH_WIDE = 208  # more than the nodes of the largest graph
+
+
+def reach_widths(base: RunConfig) -> dict[str, RunConfig]:
+    """Policy gradient and Q-learning on process reward by width, on the graph of the networks."""
+    return {
+        f"{name}, {width} wide": config
+        for width in (*REACH_WIDTHS, base.width)
+        for name, config in reach_methods(replace(base, width=width)).items()
+        if name != "Q, outcome"
+    }
+
+
+def reach_wide(base: RunConfig) -> dict[str, RunConfig]:
+    """Q-learning on process reward on the largest graph, in a narrow network and in a wide one."""
+    steps = MORE_UPDATES["200 nodes"]
+    return {
+        f"{width} wide": reach_methods(replace(base, width=width), steps)["Q, process"]
+        for width in (base.width, REACH_WIDE)
+    }
+
+
+def reach_base(graph: str, seed: int = 0) -> RunConfig:
+    """The SFT run of one layer that the others of a graph start from."""
     sft = SFTConfig(steps=500, batch_size=256, learning_rate=3e-3)
     return RunConfig(graph=REACH_GRAPHS[graph], width=64, sft=sft, seed=seed)
 
@@ -900,6 +925,14 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
             for seed in seeds
             for methods in of(seed).values()
             for config in methods.values()
+        )
+    ),
+    "reach-width": tuple(
+        dict.fromkeys(
+            (
+                *over_seeds(reach_widths, reach_base("60 nodes"), REACH_SEEDS),
+                *over_seeds(reach_wide, reach_base("200 nodes"), REACH_GRAPH_SEEDS),
+            )
         )
     ),
     "ablation": over_seeds(what_is_left, ONE_PATH, (0, *ABLATION_SEEDS)),
