@@ -11,8 +11,16 @@ from __future__ import annotations
 from functools import partial
 
 from planlib.evidence import inapplicable
-from planlib.studies import ABLATION_SEEDS, ONE_PATH, what_is_left
-from theorems.comparing import END, apart, claims_on, rises
+from planlib.studies import (
+    ABLATION_SEEDS,
+    ACYCLIC,
+    BLOCKS_ONE_PATH,
+    ONE_PATH,
+    most_of_it,
+    some_of_it,
+    what_is_left,
+)
+from theorems.comparing import END, apart, claims_on, falls, rises
 
 (
     MORE,
@@ -35,9 +43,23 @@ _claim = claims_on(
     "the book's acyclic graph, one path a problem",
     tuple(ABLATION_SEEDS),
 )
+_blocks = claims_on(
+    "ablation",
+    most_of_it,
+    BLOCKS_ONE_PATH,
+    "Blocksworld, one path a problem",
+    tuple(ABLATION_SEEDS),
+)
+_ten = claims_on(
+    "ablation",
+    some_of_it,
+    ACYCLIC,
+    "the book's acyclic graph, ten paths a problem",
+    tuple(ABLATION_SEEDS),
+)
 
 
-_gap, _rise = partial(apart, at=END), partial(rises, at=END)
+_gap, _rise, _fall = (partial(of, at=END) for of in (apart, rises, falls))
 
 
 CHECKS = (
@@ -111,6 +133,56 @@ CHECKS = (
         "Of 64 samples of policy gradient a right one is more frequent than of its base's by less than 0.06.",
         _rise("test_pass_64", REINFORCE, most=0.06),
         {"of one sample as well": _rise("test_pass_1", REINFORCE, most=0.06)},
+    ),
+    _blocks(
+        "blocks-bases",
+        "On Blocksworld right samples of the base gain over 0.03 beside the data, too.",
+        _gap(BASES, MORE, "test_accuracy", least=0.03),
+        {"on training problems as well": _gap(BASES, MORE, "train_accuracy", least=0.03)},
+    ),
+    _blocks(
+        "blocks-on-policy",
+        "There right samples of the policy as it becomes gain over 0.2 beside the base's.",
+        _gap(FILTERED, BASES, "test_accuracy", least=0.2),
+        {"on training problems as well": _gap(FILTERED, BASES, "train_accuracy", least=0.2)},
+    ),
+    _blocks(
+        "blocks-reinforce",
+        "There policy gradient is within 0.06 of SFT on its own right samples.",
+        _gap(REINFORCE, FILTERED, "test_accuracy", least=-0.06, most=0.06),
+        {"and of the base's": _gap(REINFORCE, BASES, "test_accuracy", least=-0.06, most=0.06)},
+    ),
+    _blocks(
+        "blocks-length",
+        "There the factor 1/length makes wrong answers longer, by over 5 steps.",
+        _gap(GRPO, NORMALISED, "test_wrong_length", least=5),
+        {"right ones as well": _gap(GRPO, NORMALISED, "test_length", least=5)},
+    ),
+    _blocks(
+        "blocks-shorter",
+        "Without the factor they end shorter than before, by over a step.",
+        _fall("test_wrong_length", NORMALISED, 1.0),
+        {"with it as well": _fall("test_wrong_length", GRPO, 1.0)},
+    ),
+    _blocks(
+        "blocks-credit",
+        "There, where there are cycles, values of steps end with over 0.2 less than at their start.",
+        _fall("test_accuracy", CREDIT, 0.2),
+        {"GRPO as well": _fall("test_accuracy", GRPO, 0.2)},
+    ),
+    _ten(
+        "ten-gain",
+        "After ten paths a problem policy gradient ends above more SFT by 0.005 to 0.06, where after one it gains many times that.",
+        _gap(REINFORCE, MORE, "test_accuracy", least=0.005, most=0.06),
+        {"its greedy answers as well": _gap(REINFORCE, MORE, "test_greedy", least=0.005)},
+        fixed="before any run",
+    ),
+    _ten(
+        "ten-kept",
+        "There, too, GRPO keeps more distinct right answers of 100 than policy gradient, by over 3.",
+        _gap(GRPO, REINFORCE, "test_distinct", least=3),
+        {"as many as more SFT keeps": _gap(GRPO, MORE, "test_distinct", least=-3)},
+        fixed="before any run",
     ),
     *inapplicable(
         "ablation",
