@@ -539,12 +539,14 @@ def reach_widths(base: RunConfig) -> dict[str, RunConfig]:
 
 
 def reach_wide(base: RunConfig) -> dict[str, RunConfig]:
-    """Q-learning on process reward on the largest graph, in a narrow network and in a wide one."""
-    steps = MORE_UPDATES["200 nodes"]
-    return {
-        f"{width} wide": reach_methods(replace(base, width=width), steps)["Q, process"]
-        for width in (base.width, REACH_WIDE)
+    """Q-learning on process reward on the largest graph: a narrow network, a wide and a deep one."""
+    of = {
+        f"{base.width} wide": base,
+        f"{REACH_WIDE} wide": replace(base, width=REACH_WIDE),
+        f"two layers, {base.width} wide": replace(base, layers=2),
     }
+    steps = MORE_UPDATES["200 nodes"]
+    return {name: reach_methods(one, steps)["Q, process"] for name, one in of.items()}
 
 
 def reach_base(graph: str, seed: int = 0) -> RunConfig:
