@@ -5,6 +5,7 @@ import pytest
 
 import theorems
 from planlib.evidence import FIXED
+from planlib.graph import parse_graph
 from planlib.studies import (
     REACH_GRAPH_SEEDS,
     REACH_GRAPHS,
@@ -12,8 +13,10 @@ from planlib.studies import (
     REACH_SEEDS,
     STUDIES,
 )
-from theorems import reach
+from planlib.train import QLearningConfig
+from theorems import rank, reach
 from theorems.comparing import Gap, Point
+from theorems.sweeps import action_values
 
 GAP = Gap(Point("PG", "test_accuracy"), None, 0.5)
 
@@ -82,5 +85,59 @@ def test_headlines_are_claimed_of_networks_and_of_graphs():
     names = {check.claim.partition("/")[2] for check in theorems.checks("reach")}
     for headline in reach.HEADLINES:
         assert {f"networks-{headline.name}", f"graphs-{headline.name}"} <= names
-    on_runs = [check for check in theorems.checks("reach", "transformer")]
-    assert {check.fixed for check in on_runs} == {FIXED[1], FIXED[3]}
+    on_runs = theorems.checks("reach", "transformer")
+    assert {c.fixed for c in on_runs if c not in rank.CHECKS} == {FIXED[1], FIXED[3]}
+    assert {c.fixed for c in on_runs if c in rank.CHECKS} == {FIXED[0]}
+
+
+# --- values of small rank ------------------------------------------------------------------------
+
+
+GRAPH = parse_graph("er:n=12,p=0.3,acyclic,seed=0")
+
+
+@pytest.mark.parametrize("width", [1, 4, 13])
+def test_a_fit_is_the_best_of_its_rank(width):
+    """Held against the singular values of the table itself, its rows at the target left out."""
+    n = GRAPH.n
+    wanted = rank.goal(GRAPH, np.random.default_rng(0).normal(size=(n, n)))
+    off = ~np.eye(n, dtype=bool)
+    rows = wanted.table()[off]  # (n * (n - 1), n + 1)
+    u, s, v = np.linalg.svd(rows, full_matrices=False)
+    best = (u[:, :width] * s[:width]) @ v[:width]
+    found = rank.fitted(wanted, width).table()[off]
+    assert np.allclose(found, best, atol=1e-9)
+    assert np.linalg.matrix_rank(found, tol=1e-9) == min(width, np.linalg.matrix_rank(rows))
+
+
+def test_a_sweep_asks_for_what_the_theorems_sweep_asks():
+    values = np.random.default_rng(1).normal(size=(GRAPH.n, GRAPH.n))
+    table = rank.goal(GRAPH, values).table()
+    assert np.allclose(table[:, :, :-1], action_values(GRAPH.adjacency, values))
+    assert (table[:, :, -1] == -1).all()
+
+
+def test_enough_rank_settles_where_the_theorem_says():
+    goal = rank.best_fit(GRAPH, GRAPH.n + 1).table()
+    assert np.allclose(goal[:, :, :-1], GRAPH.adjacency - 1.0 + GRAPH.reachability[:, None])
+    targets, nodes = GRAPH.problem_rows()
+    settled = rank.settled(GRAPH, GRAPH.n + 1).table()
+    assert np.allclose(settled[targets, nodes], goal[targets, nodes])
+    assert rank.right_step(GRAPH, rank.settled(GRAPH, 3)) < 0
+
+
+def test_visits_are_those_of_walks():
+    """A walk on 0 -> 1 -> 2 that stays half of the time: two visits a node on the way."""
+    policy = np.zeros((3, 3, 4))
+    policy[2, 0, [0, 1]] = policy[2, 1, [1, 2]] = 0.5
+    found = rank.visits(np.array([[0, 2]]), policy, 200)
+    assert np.allclose(found, [[0, 0, 0], [0, 0, 0], [2, 2, 0]])
+
+
+def test_a_weighted_fit_of_enough_rank_is_right_where_it_is_met():
+    q = QLearningConfig(epsilon=0.5, max_length=16)
+    pairs = GRAPH.reachable_pairs()
+    found = rank.settled_by_visits(GRAPH, pairs, 13, q, np.random.default_rng(0), 30)
+    assert rank.planned(GRAPH, found, 0.05, 16, pairs) > 0.99
+    targets, nodes = GRAPH.problem_rows()
+    assert found.table()[targets, nodes].max() == pytest.approx(1, abs=0.01)
