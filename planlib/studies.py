@@ -525,6 +525,7 @@ def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
 
 # How wide a network must be for its values.  What is claimed of these was written before any.
 REACH_WIDTHS = (16, 32, 48)  # of the networks on 60 nodes, which are 64 wide elsewhere
+REACH_NARROW_SEEDS = range(4, 9)  # named when those had been seen
 REACH_WIDE = 208  # more than the nodes of the largest graph
 
 
@@ -538,15 +539,26 @@ def reach_widths(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def reach_narrow(base: RunConfig) -> dict[str, RunConfig]:
+    """Q-learning in the two narrowest."""
+    names = [f"Q, process, {width} wide" for width in REACH_WIDTHS[:2]]
+    return {name: reach_widths(base)[name] for name in names}
+
+
 def reach_wide(base: RunConfig) -> dict[str, RunConfig]:
-    """Q-learning on process reward on the largest graph: a narrow network, a wide and a deep one."""
-    of = {
-        f"{base.width} wide": base,
-        f"{REACH_WIDE} wide": replace(base, width=REACH_WIDE),
-        f"two layers, {base.width} wide": replace(base, layers=2),
-    }
-    steps = MORE_UPDATES["200 nodes"]
-    return {name: reach_methods(one, steps)["Q, process"] for name, one in of.items()}
+    """Q-learning on process reward on the largest graph, in a narrow network and in a wide one.
+
+    A rate that suits the narrow one need not suit the wide: both again at a third of all rates.
+    """
+    found, steps = {}, MORE_UPDATES["200 nodes"]
+    for width in (base.width, REACH_WIDE):
+        plain = reach_methods(replace(base, width=width), steps)["Q, process"]
+        slow = {
+            stage: replace(config, learning_rate=config.learning_rate / 3)
+            for stage, config in (("sft", plain.sft), ("q", plain.q))
+        }
+        found |= {f"{width} wide": plain, f"{width} wide, slower": replace(plain, **slow)}
+    return found
 
 
 def reach_base(graph: str, seed: int = 0) -> RunConfig:
@@ -933,6 +945,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         dict.fromkeys(
             (
                 *over_seeds(reach_widths, reach_base("60 nodes"), REACH_SEEDS),
+                *over_seeds(reach_narrow, reach_base("60 nodes"), REACH_NARROW_SEEDS),
                 *over_seeds(reach_wide, reach_base("200 nodes"), REACH_GRAPH_SEEDS),
             )
         )
