@@ -540,8 +540,8 @@ def reach_widths(base: RunConfig) -> dict[str, RunConfig]:
 
 
 def reach_narrow(base: RunConfig) -> dict[str, RunConfig]:
-    """Q-learning in the two narrowest."""
-    names = [f"Q, process, {width} wide" for width in REACH_WIDTHS[:2]]
+    """Q-learning on process reward by width, without the usual one."""
+    names = [f"Q, process, {width} wide" for width in REACH_WIDTHS]
     return {name: reach_widths(base)[name] for name in names}
 
 
