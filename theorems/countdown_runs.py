@@ -5,6 +5,7 @@ Source: ours; the methods are those of Samineni et al., arXiv 2505.13697, sectio
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from planlib.evidence import Check
@@ -28,22 +29,24 @@ _claim = claims_on(
 _gap, _loses = partial(apart, at=END), partial(falls, at=END)
 
 
-def _loses_on(name: str, what: str) -> Check:
+def _on(what: str) -> Callable[..., Check]:
+    """What makes the claims on Countdown with one thing changed."""
+    return claims_on("countdown", less_of_it, OTHER_COUNTDOWNS[what], what, tuple(OTHER_SEEDS))
+
+
+def _loses_on(name: str, what: str, successor: str = "") -> Check:
     """Policy gradient loses on test problems of another graph, too."""
-    claim = claims_on("countdown", less_of_it, OTHER_COUNTDOWNS[what], what, tuple(OTHER_SEEDS))
-    return claim(
+    return _on(what)(
         name,
         f"{what[0].upper()}{what[1:]}: policy gradient ends below more SFT on test problems, by over 0.02.",
         _gap(MORE, REINFORCE, "test_accuracy", least=0.02),
         {"GRPO as well": _gap(MORE, GRPO, "test_accuracy", least=0.02)},
         fixed="before any run",
+        successor=successor,
     )
 
 
-ONE_ANSWER = "one answer a problem"
-_with_one = claims_on(
-    "countdown", less_of_it, OTHER_COUNTDOWNS[ONE_ANSWER], ONE_ANSWER, tuple(OTHER_SEEDS)
-)
+HOLDING, ONE_ANSWER = "holding is enough", "one answer a problem"
 
 
 CHECKS = (
@@ -86,14 +89,34 @@ CHECKS = (
         {"more SFT's as well": _loses("test_distinct", MORE, 0.4)},
     ),
     _loses_on("fractions", "fractions"),
-    _loses_on("holding", "holding is enough"),
+    _loses_on("holding", HOLDING, "holding-seen"),
+    # There GRPO loses as well, by about half of it.
+    _on(HOLDING)(
+        "holding-seen",
+        "Holding is enough: policy gradient ends below more SFT on test problems, by over 0.02.",
+        _gap(MORE, REINFORCE, "test_accuracy", least=0.02),
+        {"on training problems as well": _gap(MORE, REINFORCE, "train_accuracy", least=0.02)},
+        fixed="after all seeds",
+    ),
     _loses_on("three", "three numbers, 1 to 12"),
     # What the page reads out of two graphs: the data, not the graph, decide.
-    _with_one(
+    _on(ONE_ANSWER)(
         "one-answer",
         "After SFT on one answer a problem policy gradient ends above more SFT on test problems, by over 0.02.",
         _gap(REINFORCE, MORE, "test_accuracy", least=0.02),
         {"more SFT gains as much": rises("test_accuracy", MORE, 0.02, at=END)},
         fixed="before any run",
+        successor="one-answer-seen",
+    ),
+    _on(ONE_ANSWER)(
+        "one-answer-seen",
+        "After SFT on one answer a problem policy gradient is within 0.02 of more SFT on test problems.",
+        _gap(REINFORCE, MORE, "test_accuracy", least=-0.02, most=0.02),
+        {
+            "GRPO in distinct right answers as well": _gap(
+                GRPO, MORE, "test_distinct", least=-0.02, most=0.02
+            )
+        },
+        fixed="after all seeds",
     ),
 )
