@@ -33,7 +33,7 @@ from planlib.studies import (
 )
 from planlib.task import PROMPT
 from planlib.train import QLearningConfig
-from theorems.comparing import END, Gap, Point, apart, claims_on
+from theorems.comparing import END, FIRST, Gap, Point, apart, claims_on
 from theorems.walks import accuracy_of, softened
 
 claim = claims("reach")
@@ -316,5 +316,13 @@ CHECKS = (
         _ends(f"{REACH_WIDE} wide, slower", least=0.9),
         {"64 wide as well": _ends("64 wide, slower", least=0.9)},
         fixed="before any run",
+        successor="wider-seen",
+    ),
+    _largest(
+        "wider-seen",
+        f"On 200 nodes, {REACH_WIDE} wide, at a third of the rates, it plans less than 0.1, where SFT planned.",
+        _ends(f"{REACH_WIDE} wide, slower", most=0.1),
+        {"so did SFT": Gap(Point(f"{REACH_WIDE} wide, slower", "test_accuracy", FIRST), most=0.1)},
+        fixed="after all seeds",
     ),
 )
