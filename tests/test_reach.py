@@ -87,7 +87,8 @@ def test_headlines_are_claimed_of_networks_and_of_graphs():
         assert {f"networks-{headline.name}", f"graphs-{headline.name}"} <= names
     on_runs = theorems.checks("reach", "transformer")
     assert {c.fixed for c in on_runs if c not in rank.CHECKS} == {FIXED[1], FIXED[3]}
-    assert {c.fixed for c in on_runs if c in rank.CHECKS} == {FIXED[0]}
+    # On width: before any run, or on other seeds; a description where a prediction was missed.
+    assert {c.fixed for c in on_runs if c in rank.CHECKS} == {FIXED[0], FIXED[2], FIXED[3]}
 
 
 # --- values of small rank ------------------------------------------------------------------------
