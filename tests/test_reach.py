@@ -16,6 +16,7 @@ from planlib.studies import (
 from planlib.train import QLearningConfig
 from theorems import rank, reach
 from theorems.comparing import Gap, Point
+from theorems.coverage import expected_visits
 from theorems.sweeps import action_values
 
 GAP = Gap(Point("PG", "test_accuracy"), None, 0.5)
@@ -129,9 +130,9 @@ def test_enough_rank_settles_where_the_theorem_says():
 
 def test_visits_are_those_of_walks():
     """A walk on 0 -> 1 -> 2 that stays half of the time: two visits a node on the way."""
-    policy = np.zeros((3, 3, 4))
+    policy = np.zeros((3, 3, 3))
     policy[2, 0, [0, 1]] = policy[2, 1, [1, 2]] = 0.5
-    found = rank.visits(np.array([[0, 2]]), policy, 200)
+    found = expected_visits(policy, np.array([[0, 2]]), 200)
     assert np.allclose(found, [[0, 0, 0], [0, 0, 0], [2, 2, 0]])
 
 

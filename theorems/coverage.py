@@ -38,10 +38,10 @@ def teacher(graph: PlanningGraph, epsilon: float) -> np.ndarray:
     return (1 - epsilon) * right + epsilon / graph.n
 
 
-def expected_tries(
+def expected_visits(
     policy: np.ndarray, pairs: np.ndarray, steps: int, legal: np.ndarray | None = None
 ) -> np.ndarray:
-    """Expected number of times that one sequence tries each entry: shape ``(n, n, n)``.
+    """Expected number of times that one sequence visits each row: shape ``(n, n)``.
 
     Parameters
     ----------
@@ -62,7 +62,17 @@ def expected_tries(
         visits += at
         at = (at[:, None, :] @ goes_on)[:, 0]
         np.fill_diagonal(at, 0)
-    return visits[..., None] * policy
+    return visits
+
+
+def expected_tries(
+    policy: np.ndarray, pairs: np.ndarray, steps: int, legal: np.ndarray | None = None
+) -> np.ndarray:
+    """Expected number of times that one sequence tries each entry: shape ``(n, n, n)``.
+
+    Parameters as for :func:`expected_visits`.
+    """
+    return expected_visits(policy, pairs, steps, legal)[..., None] * policy
 
 
 def components(known: np.ndarray) -> np.ndarray:

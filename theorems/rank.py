@@ -34,6 +34,7 @@ from planlib.studies import (
 from planlib.task import PROMPT
 from planlib.train import QLearningConfig
 from theorems.comparing import END, FIRST, Gap, Point, apart, claims_on
+from theorems.coverage import additive, expected_visits
 from theorems.walks import accuracy_of, softened
 
 claim = claims("reach")
@@ -55,7 +56,7 @@ class Additive:
 
     def table(self) -> np.ndarray:
         """All values, shape ``(n, n, n+1)``: target, current node, next token."""
-        return self.target[:, None] + self.node
+        return additive(self.node, self.target)
 
 
 def goal(graph: PlanningGraph, values: np.ndarray) -> Additive:
@@ -114,18 +115,6 @@ class Rows:
         return (self.rows @ self.columns.T).reshape(n, n, n + 1)
 
 
-def visits(pairs: np.ndarray, policy: np.ndarray, steps: int) -> np.ndarray:
-    """Expected visits of each row, ``(n, n)``, by a policy ``(n, n, n+1)`` from problems drawn of ``pairs``."""
-    n = len(policy)
-    at, found = np.zeros((n, n)), np.zeros((n, n))
-    np.add.at(at, (pairs[:, 1], pairs[:, 0]), 1 / len(pairs))  # (target, node)
-    for _ in range(steps):
-        at[np.arange(n), np.arange(n)] = 0  # arrived
-        found += at
-        at = (at[:, None] @ policy[:, :, :-1])[:, 0]
-    return found
-
-
 def settled_by_visits(
     graph: PlanningGraph, pairs: np.ndarray, width: int, q: QLearningConfig, rng, sweeps: int = 8
 ) -> Rows:
@@ -140,7 +129,8 @@ def settled_by_visits(
         table = found.table()
         policy = (1 - q.epsilon) * softened(table, q.temperature)
         policy[:, :, :-1] += q.epsilon / n
-        met = visits(pairs, policy, q.max_length - PROMPT)[:, :, None] * policy
+        # The end token ends a sequence: on go the others.
+        met = expected_visits(policy[:, :, :-1], pairs, q.max_length - PROMPT)[..., None] * policy
         w = q.batch_size * met.reshape(n * n, n + 1)  # (n^2, n+1)
         wanted = goal(graph, table[:, :, :-1].max(-1)).table().reshape(n * n, n + 1)
         u, v = found.rows, found.columns
