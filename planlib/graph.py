@@ -507,7 +507,7 @@ GRAMMAR = (
     "'er:n=100,p=0.15,acyclic,seed=0' (or 'cyclic'), "
     "'stages:n=90,stages=3,p=0.3,inside=0,seed=0', 'maze:rows=6,columns=7,doors=5,seed=0', "
     "'chains:n=60,chains=3,p=0.01,seed=0', 'blocksworld:4', "
-    "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding' or ',states' behind), 'countdown:FILE.jsonl,whole', "
+    "'countdown:numbers=3,most=6,whole' (or 'fractions'; ',holding' or ',states' behind; ',drawn=20,seed=0' behind 'most'), 'countdown:FILE.jsonl,whole', "
     "'pddl:DOMAIN.pddl,PROBLEM.pddl', 'book:karate.graphml' (or another file of planlib/graphs), or the file of a graph"
 )
 GENERATED = (
@@ -528,7 +528,8 @@ STAGED = re.compile(
 MAZE = re.compile(rf"maze:rows=({NUMBER}),columns=({NUMBER}),doors=({NUMBER}),seed=({NUMBER})")
 CHAINED = re.compile(rf"chains:n=({NUMBER}),chains=({NUMBER}),p=({CHANCE}),seed=({NUMBER})")
 COUNTDOWN = re.compile(
-    rf"countdown:(?:numbers=({NUMBER}),most=({NUMBER})|(.+\.jsonl?)),(whole|fractions)(?:,(holding|states))?"
+    rf"countdown:(?:numbers=({NUMBER}),most=({NUMBER})(?:,drawn=({NUMBER}),seed=({NUMBER}))?|(.+\.jsonl?)),"
+    r"(whole|fractions)(?:,(holding|states))?"
 )
 PDDL = re.compile(rf"pddl:(.+\.pddl),(.+\.pddl)(?:,states=({NUMBER}))?", re.IGNORECASE)
 
@@ -569,13 +570,15 @@ def parse_graph(spec: str) -> PlanningGraph:
     if kind == "blocksworld" and re.fullmatch(NUMBER, rest):
         return blocksworld(int(rest))
     if found := COUNTDOWN.fullmatch(spec):
-        numbers, most, file, results, asked = found.groups()
+        numbers, most, drawn, seed, file, results, asked = found.groups()
         if file:
             begin = (state for state, _ in _read(spec, lambda: rules.read_problems(file)))
-        elif 1 < int(numbers) <= 6 and 0 < int(most) <= 100:
-            begin = rules.starts(int(numbers), int(most))
-        else:
+        elif not (1 < int(numbers) <= 6 and 0 < int(most) <= 100):
             raise GraphError("graph", "2 to 6 numbers, each at most 1 to 100", repr(spec))
+        elif drawn:
+            begin = _drawn(int(numbers), int(most), int(drawn), int(seed))
+        else:
+            begin = rules.starts(int(numbers), int(most))
         return countdown(begin, results == "whole", asked or "alone", Path(spec).name)
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
@@ -586,10 +589,21 @@ def parse_graph(spec: str) -> PlanningGraph:
     raise GraphError("graph", GRAMMAR, repr(spec))
 
 
+def _drawn(numbers: int, most: int, number: int, seed: int) -> list[rules.State]:
+    """Different states of so many numbers, each number drawn from 1 to ``most``."""
+    every = math.comb(numbers + most - 1, numbers)
+    if not 0 < number <= every:
+        raise GraphError("graph", f"1 to {every} different states drawn", number)
+    rng, found = np.random.default_rng(seed), set()
+    while len(found) < number:
+        found.add(rules.state_of(rng.integers(1, most + 1, numbers).tolist()))
+    return sorted(found)
+
+
 def is_generated(spec: str) -> bool:
     """Whether the name makes the graph in full, so that it reads no file."""
     countdown = COUNTDOWN.fullmatch(spec)
-    return spec.partition(":")[0] in GENERATED and not (countdown and countdown[3])
+    return spec.partition(":")[0] in GENERATED and not (countdown and countdown[5])
 
 
 def _names_a_file(spec: str) -> bool:

@@ -616,8 +616,21 @@ OTHER_COUNTDOWNS = {
     "fractions": replace(COUNTDOWN, graph="countdown:numbers=4,most=4,fractions"),
     "holding is enough": replace(COUNTDOWN, graph="countdown:numbers=4,most=4,whole,holding"),
     "three numbers, 1 to 12": replace(COUNTDOWN, graph="countdown:numbers=3,most=12,whole"),
+    # The benchmark's ranges: all states that come of some starts, since all starts are too many.
+    "three numbers, 1 to 99": replace(
+        COUNTDOWN, graph="countdown:numbers=3,most=99,drawn=40,seed=0,whole"
+    ),
+    "four numbers, 1 to 99": replace(
+        COUNTDOWN, graph="countdown:numbers=4,most=99,drawn=4,seed=0,whole"
+    ),
 }
 OTHER_SEEDS = range(1, 5)
+
+
+def rest_of_it(base: RunConfig) -> dict[str, RunConfig]:
+    """Whose samples, and credit, on Countdown; what is claimed of them was written before any run."""
+    names = ("filtered SFT, base's samples", "process reward (Q-learning)")
+    return {name: what_is_left(base)[name] for name in names}
 
 
 def less_of_it(base: RunConfig) -> dict[str, RunConfig]:
@@ -954,6 +967,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "ablation-blocksworld": over_seeds(most_of_it, BLOCKS_ONE_PATH, (0, *ABLATION_SEEDS)),
     "ablation-ten-paths": over_seeds(some_of_it, ACYCLIC, ABLATION_SEEDS),
     "countdown": over_seeds(some_of_it, COUNTDOWN, (0, *ABLATION_SEEDS)),
+    "countdown-rest": over_seeds(rest_of_it, COUNTDOWN, ABLATION_SEEDS),
     "countdown-others": tuple(
         config
         for seed in OTHER_SEEDS
