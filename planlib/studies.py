@@ -1010,6 +1010,7 @@ KEPT = (
     *STUDIES["q-cycles-flat"],
     *STUDIES["q-models"],
     *STUDIES["judge"],
+    replace(COUNTDOWN, pg=what_is_left(COUNTDOWN)["REINFORCE"].pg),
     *(c for c in STUDIES["five"] if c.pg or (c.q and c.q.reward == "process")),
     UNSTOPPED,
 )
