@@ -40,7 +40,7 @@ from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.rollout import sample
 from planlib.study import load_run
-from theorems import formal, generations
+from theorems import formal, generations, speeds_sampled
 from theorems.prefixes import degenerate
 from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
@@ -612,6 +612,8 @@ CHECKS = (
     _autograd,
     _speed,
     _curve,
+    speeds_sampled.sampled,
+    speeds_sampled.turned,
     _transformer,
     *inapplicable(
         "grpo",
