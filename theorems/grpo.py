@@ -25,7 +25,7 @@ import functools
 import itertools
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import comb
 
@@ -42,7 +42,13 @@ from planlib.rollout import sample
 from planlib.study import load_run
 from theorems import formal, generations, speeds_sampled
 from theorems.prefixes import degenerate
-from theorems.small_graphs import digraph_classes, problems, rational_policy, rational_row
+from theorems.small_graphs import (
+    digraph_classes,
+    is_acyclic,
+    problems,
+    rational_policy,
+    rational_row,
+)
 from theorems.speeds import FORK, LEVELS, METHODS, flow_at_levels
 from theorems.stored_runs import BASE_RUN
 from theorems.tables import gradient_of, set_policy
@@ -270,51 +276,68 @@ def _direction(speeds: Speeds, size: str) -> Finding:
 # --- exhaustive: what the factor 1/length does to the length of wrong answers --------------------
 
 
-def either_way(longer: int, shorter: int) -> bool:
-    """Ours: the factor makes wrong answers grow more in some problems, and less in others."""
-    return longer > 0 and shorter > 0
+def either_way(longer: int, shorter: int, right_longer: int) -> bool:
+    """Ours: wrong answers grow more in some problems, and less in others; right ones always less."""
+    return longer > 0 and shorter > 0 and not right_longer
 
 
-def always(longer: int, shorter: int) -> bool:
+def always(longer: int, shorter: int, right_longer: int) -> bool:
     """Mistake: a wrong answer that is punished less for each step must grow more."""
     return shorter == 0
 
 
-def never(longer: int, shorter: int) -> bool:
+def never(longer: int, shorter: int, right_longer: int) -> bool:
     """Mistake: it has no such effect."""
     return longer == 0
 
 
+def right_as_well(longer: int, shorter: int, right_longer: int) -> bool:
+    """Mistake: right answers grow more in some problems, too."""
+    return right_longer > 0
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How fast a mean length grows, per unit of success: without the factor, and with it."""
+
+    of_right: bool
+    cyclic: bool
+    plain: fmpq
+    by_length: fmpq
+
+
 @functools.cache
-def lengths(size: str) -> list[tuple[fmpq, fmpq]]:
-    """How fast the mean length of wrong answers grows, per unit of success: without the factor, and with it."""
+def lengths(size: str) -> list[Growth]:
+    """Of the wrong answers of each problem, and of its right ones, where they differ in length."""
     rng, found = random.Random(1805), []
     cases = [(g, horizon) for n in (2, 3) for g in digraph_classes(n) for horizon in (2, 3)]
     if size == "full":
         cases += [(g, 3) for g in rng.sample(digraph_classes(4), 12)]
     for adjacency, horizon in cases:
+        cyclic = not is_acyclic(adjacency)
         for source, target in problems(adjacency):
             policy = rational_policy(len(adjacency), rng)
             paths = list(exact.episodes(len(adjacency), source, target, horizon))
             right = [exact.is_correct(adjacency, path, target) for path in paths]
             steps = [len(path) - 1 for path in paths]
-            of_wrong = [n for n, x in zip(steps, right, strict=True) if not x]
-            if len(of_wrong) == len(paths) or len(set(of_wrong)) < 2:
-                continue
             chance = [exact.path_probability(policy, path, target) for path in paths]
             score = [exact.weighted_gradient(policy, [(p, target, fmpq(-1))]) for p in paths]
             j = sum(p for p, x in zip(chance, right, strict=True) if x)
             each = list(zip(chance, score, right, steps, strict=True))
+            if not 0 < j < 1:
+                continue
             slope = exact.add(*((p, g) for p, g, x, _ in each if x))
             # In the mean a group weighs right and wrong answers as 1/J and -1/(1 - J).
             by_length = exact.add(*((p / (j if x else j - 1) / n, g) for p, g, x, n in each))
-            mean = sum(p * n for p, _, x, n in each if not x) / (1 - j)
-            growth = exact.add(*((p * (n - mean) / (1 - j), g) for p, g, x, n in each if not x))
-            found.append(
-                tuple(
-                    _along(growth, update) / _along(slope, update) for update in (slope, by_length)
-                )
-            )
+            for of_right in (False, True):
+                those = [(p, g, n) for p, g, x, n in each if x == of_right]
+                if len({n for _, _, n in those}) < 2:
+                    continue
+                share = sum(p for p, _, _ in those)
+                mean = sum(p * n for p, _, n in those) / share
+                growth = exact.add(*((p * (n - mean) / share, g) for p, g, n in those))
+                rates = (_along(growth, way) / _along(slope, way) for way in (slope, by_length))
+                found.append(Growth(of_right, cyclic, *rates))
     return found
 
 
@@ -328,71 +351,90 @@ def _along(gradient: exact.Gradient, direction: exact.Gradient) -> fmpq:
     "length",
     "exhaustive",
     either_way,
-    {"always longer": always, "never longer": never},
+    {"always longer": always, "never longer": never, "right ones as well": right_as_well},
     seeds=(1805,),
 )
 def _length(sign: Callable, size: str) -> Finding:
-    """Per unit of success gained, the factor 1/length makes the mean length of wrong answers grow more in some problems, and less in others."""
+    """Per unit of success gained, the factor 1/length makes the mean length of wrong answers grow more in some problems and less in others, and that of right ones always less."""
     found = lengths(size)
-    longer = sum(by_length > plain for plain, by_length in found)
-    shorter = sum(by_length < plain for plain, by_length in found)
-    grow = sum(by_length > 0 for _, by_length in found)
+    wrong, right = ([g for g in found if g.of_right == x] for x in (False, True))
+    longer, right_longer = (sum(g.by_length > g.plain for g in of) for of in (wrong, right))
     return decide(
-        sign(longer, shorter),
-        f"{len(found)} problems: more growth with the factor in {longer}, less in {shorter}; any growth in {grow}, without the factor in {sum(plain > 0 for plain, _ in found)}",
-        f"all digraphs on 2 and 3 nodes by class{' and 12 on 4' if size == 'full' else ''}, a random policy a problem; the longest wrong answers are those cut off "
-        "after 2 or 3 steps; expected updates of large groups, exact rationals",
+        sign(longer, sum(g.by_length < g.plain for g in wrong), right_longer),
+        f"wrong answers: {_growths(wrong)}; right ones, {_growths(right)}",
+        f"all digraphs on 2 and 3 nodes by class{' and 12 on 4' if size == 'full' else ''}, a random policy a problem; the longest answers are those of, or cut off "
+        "after, 2 or 3 steps; expected updates of large groups, exact rationals",
     )
+
+
+def _growths(found: list[Growth]) -> str:
+    """How many grow more, less, and at all."""
+    longer = sum(g.by_length > g.plain for g in found)
+    shorter = sum(g.by_length < g.plain for g in found)
+    grow, without = sum(g.by_length > 0 for g in found), sum(g.plain > 0 for g in found)
+    return f"{len(found)} problems: more growth with the factor in {longer}, less in {shorter}; any growth in {grow}, without the factor in {without}"
 
 
 # --- certified: how fast GRPO is -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Bound:
-    """``w_G(p)^2 p (1 - p) < 1 - less / G``, groups from 2 to 64."""
+class Bounds:
+    """``1 - 1 / (part G p (1 - p)) < w_G(p)^2 p (1 - p) < 1 - less / G``, groups from 2 to 64."""
 
     less: int = 1
+    part: int = 2
 
 
-def _room(group: int, less: int) -> arb_poly:
-    """``(1 - p)(1 - less/G) - p (E sqrt(a (1 - a)) / p)^2`` as a polynomial of p."""
-    p, mean = arb_poly([0, 1]), arb_poly([0])
+def _rooms(group: int, bounds: Bounds) -> tuple[arb_poly, arb_poly]:
+    """Upper less ``w^2 p (1 - p)``, times ``1 - p``; and it less the lower, times ``p (1 - p)``."""
+    p, mean = arb_poly([0, 1]), arb_poly([0])  # E sqrt(a (1 - a)) / p
     for k in range(1, group):
         weight = comb(group, k) * arb(k * (group - k)).sqrt() / group
         mean += weight * p ** (k - 1) * (1 - p) ** (group - k)
-    return (1 - p) * (1 - arb(less) / group) - p * mean * mean
+    above = (1 - p) * (1 - arb(bounds.less) / group) - p * mean * mean
+    return above, p * p * mean * mean - p * (1 - p) + arb(1) / (bounds.part * group)
+
+
+def _signs(gap: arb_poly) -> Iterator[bool | None]:
+    """Whether a polynomial is positive, box by box of p up to the first where it is not."""
+    stack = [(fmpq(0), fmpq(1, 2))]
+    while stack:
+        low, high = stack.pop()
+        middle, radius = (low + high) / 2, (high - low) / 2
+        # Around the middle of the box, or the powers of a ball would each count for themselves.
+        value = gap(arb_poly([arb(middle), 1]))(arb(0, arb(radius)))
+        if value > 0 or value < 0:
+            yield bool(value > 0)
+        elif high - low < fmpq(1, 2**14):
+            yield None
+        else:
+            stack += [(low, middle), (middle, high)]
+        if value < 0:
+            return
 
 
 @claim(
     "speed",
     "certified",
-    Bound(),
-    {"below by twice as much": Bound(2)},
+    Bounds(),
+    {
+        "below by twice as much": Bounds(less=2),
+        "nearer to the arcsine's": Bounds(part=4),
+    },
 )
-def _speed(bound: Bound, size: str) -> Finding:
-    """GRPO's speed stays below that of the arcsine: w_G(p) < sqrt((1 - 1/G) / (p (1 - p)))."""
+def _speed(bounds: Bounds, size: str) -> Finding:
+    """GRPO's speed is below the arcsine's and tends to it: 1 - 1/(2 G p(1-p)) < w_G(p)^2 p(1-p) < 1 - 1/G."""
     tally = Tally("groups", "boxes", undecided="undecided")
     for group in (2, 3, 8) if size == "small" else range(2, 65):
         tally.add("groups")
         ctx.prec = 128 + 8 * group
-        gap, stack = _room(group, bound.less), [(fmpq(0), fmpq(1, 2))]
-        while stack:
-            low, high = stack.pop()
-            middle, radius = (low + high) / 2, (high - low) / 2
-            # Around the middle of the box, or the powers of a ball would each count for themselves.
-            value = gap(arb_poly([arb(middle), 1]))(arb(0, arb(radius)))
-            if value > 0 or value < 0:
-                tally.add("boxes", bool(value > 0))
-            elif high - low < fmpq(1, 2**14):
-                tally.add("boxes", None)
-            else:
-                stack += [(low, middle), (middle, high)]
-            if value < 0:
-                break
+        for gap in _rooms(group, bounds):
+            for sign in _signs(gap):
+                tally.add("boxes", sign)
     ctx.prec = 53
     return tally.finding(
-        "arb balls over boxes of p that cover [0, 1/2], halved until decided; the speed is symmetric in p and 1 - p"
+        "both bounds; arb balls over boxes of p that cover [0, 1/2], halved until decided; the speed is symmetric in p and 1 - p"
     )
 
 

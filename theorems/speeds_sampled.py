@@ -157,7 +157,7 @@ def sampled(speed: Callable[[str, float], float], size: str) -> Finding:
     for rule, config in RULES.items():
         seen = [step(config, seed, 0) for seed in SEEDS]
         excess = [along / speed(rule, j) - 1 for j, along, _ in seen]
-        found.append(estimate(excess, -SPEED_MARGIN, SPEED_MARGIN))
+        found.append(estimate(excess, least=-SPEED_MARGIN, most=SPEED_MARGIN))
         found.append(estimate(_turns(config), most=TURN_MARGIN))
     fastest, widest = max(found[::2], key=lambda e: abs(e.mean)), max(e.high for e in found[1::2])
     return decide(
@@ -193,7 +193,7 @@ def negatives_turn() -> list:
 )
 def turned(changed: Callable[[], list], size: str) -> Finding:
     """The factor 1/length, a second step on the same batch, KL a token and Adam each turn the update."""
-    found = [estimate(_turns(config), TURN_MARGIN) for config in changed()]
+    found = [estimate(_turns(config), least=TURN_MARGIN) for config in changed()]
     named = zip([*CHANGED, "the other"], found, strict=False)
     return decide(
         True,
