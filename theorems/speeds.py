@@ -16,7 +16,14 @@ from scipy.integrate import solve_ivp
 from planlib import exact
 from planlib.graph import PlanningGraph
 from planlib.models import TabularModel
-from planlib.train import GRPOConfig, PolicyGradientConfig, train_grpo, train_policy_gradient
+from planlib.train import (
+    FilteredSFTConfig,
+    GRPOConfig,
+    PolicyGradientConfig,
+    train_filtered_sft,
+    train_grpo,
+    train_policy_gradient,
+)
 from theorems.tables import softmax_rows
 
 LEVELS = (0.5, 0.7, 0.9, 0.97)
@@ -93,11 +100,11 @@ THREE = PlanningGraph([[0, 1, 1, 1, 0], *[[0, 0, 0, 0, 1]] * 3, [0] * 5])  # thr
 def at_perfection(method: str, updates: int, number: int, seed: int) -> np.ndarray:
     """Shares of three right choices along a method that starts perfect: ``(updates + 1, 3)``.
 
-    ``number`` sequences an update; REINFORCE and GRPO by their trainers with plain gradient steps
-    of 0.5, filtered SFT to convergence by its frequencies.
+    ``number`` sequences an update; GRPO, REINFORCE and filtered SFT by their trainers with plain
+    gradient steps of 0.5, "filtered SFT to convergence" by its frequencies.
     """
     shares = np.array([0.5, 0.3, 0.2])
-    if method == "filtered SFT":
+    if method == "filtered SFT to convergence":
         rng, found = np.random.default_rng(seed), [shares]
         for _ in range(updates):
             found.append(rng.multinomial(number, found[-1]) / number)
@@ -111,10 +118,11 @@ def at_perfection(method: str, updates: int, number: int, seed: int) -> np.ndarr
         "steps": updates, "batch_size": number, "learning_rate": 0.5, "optimizer": "sgd",
         "evaluate_every": 1, "max_length": 6,
     }  # fmt: skip
-    config = PolicyGradientConfig(**settings)
-    train = train_policy_gradient
-    if method == "GRPO":
-        config, train = GRPOConfig(**settings, group=number // 2, average="sum"), train_grpo
+    config, train = {
+        "GRPO": (GRPOConfig(**settings, group=number // 2, average="sum"), train_grpo),
+        "REINFORCE": (PolicyGradientConfig(**settings), train_policy_gradient),
+        "filtered SFT": (FilteredSFTConfig(**settings), train_filtered_sft),
+    }[method]
 
     def look(model):
         row = model.f[4, 0].detach().softmax(0)[1:4]
