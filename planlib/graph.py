@@ -16,6 +16,7 @@ import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -104,12 +105,15 @@ class PlanningGraph:
         The stage of each node, where there are stages (:func:`staged`); no edge goes back.
     targets
         The nodes that problems ask for (:func:`countdown`); all if not given.
+    posed
+        Problems ``(source, target)`` that came with the graph and are kept for testing
+        (:func:`planlib.task.split_pairs`); none if not given.
 
     Raises
     ------
     GraphError
         If the matrix is not square, empty, smaller than 2, has entries other
-        than 0 and 1 (NaN included) or a self-loop; or a target is no node.
+        than 0 and 1 (NaN included) or a self-loop; or a target or a posed problem has no such node.
     """
 
     def __init__(
@@ -119,6 +123,7 @@ class PlanningGraph:
         labels: Sequence | None = None,
         stages: Sequence[int] | None = None,
         targets: Sequence[int] | None = None,
+        posed: Sequence[tuple[int, int]] = (),
     ):
         sparse = isinstance(adjacency, Edges) and len(adjacency) > DENSE
         a = adjacency if sparse else np.asarray(adjacency)
@@ -147,6 +152,9 @@ class PlanningGraph:
         if not wanted.size or wanted[0] < 0 or wanted[-1] >= self.n:
             raise GraphError("targets", f"nodes 0 to {self.n - 1}", targets)
         self.targets = wanted  # (targets,)
+        self.posed = np.asarray(posed, int).reshape(-1, 2)  # (posed, 2)
+        if ((self.posed < 0) | (self.posed >= self.n)).any():
+            raise GraphError("posed", f"pairs of nodes 0 to {self.n - 1}", posed)
 
     def __repr__(self) -> str:
         return f"PlanningGraph({self.name!r}, n={self.n}, edges={int(self.adjacency.sum())})"
@@ -461,7 +469,11 @@ MOST_STATES = 200_000  # of Countdown: each is a token
 
 
 def countdown(
-    begin: Iterable[rules.State], whole: bool, asked: str = "alone", name: str = "countdown"
+    begin: Iterable[rules.State],
+    whole: bool,
+    asked: str = "alone",
+    name: str = "countdown",
+    problems: Sequence[tuple[rules.State, Fraction]] = (),
 ) -> PlanningGraph:
     """Countdown from its rules (:mod:`planlib.countdown`): states are nodes, moves are edges.
 
@@ -477,11 +489,14 @@ def countdown(
         What problems ask for: a number, reached where it stands ``alone``; a number, reached where
         a state is ``holding`` it, and then a node of its own, ``=24``, to which all such states
         lead; or any of the ``states``, as on other graphs.
+    problems
+        Starts with the number that each asks for, kept for testing.
 
     Raises
     ------
     GraphError
-        If no state allows a move, or there are more than :data:`MOST_STATES` states.
+        If no state allows a move, there are more than :data:`MOST_STATES` states, or a number that
+        a problem asks for comes up nowhere.
     """
     check_one_of("asked", asked, ("alone", "holding", "states"))
     try:
@@ -500,7 +515,31 @@ def countdown(
         edges += [(number[state], sink[x]) for state in order for x in set(state)]
         labels += [f"={x}" for x in sink]
         targets = list(sink.values())
-    return PlanningGraph(Edges(len(labels), edges), name=name, labels=labels, targets=targets)
+    goal = sink if asked == "holding" else {s[0]: number[s] for s in order if len(s) == 1}
+    for state, x in problems:
+        if x not in goal:
+            raise GraphError("problems", f"numbers that can be made: {x} cannot", state)
+    posed = [(number[state], goal[x]) for state, x in problems]
+    found = {"name": name, "labels": labels, "targets": targets, "posed": posed}
+    return PlanningGraph(Edges(len(labels), edges), **found)
+
+
+def _solvable(
+    spec: str, problems: Sequence[tuple[rules.State, Fraction]], whole: bool, holding: bool
+) -> list[tuple[rules.State, Fraction]]:
+    """The problems that can be solved; says of the others that they are left out."""
+    kept, left = [], []
+    for state, x in dict.fromkeys(problems):
+        found = rules.explore([state], whole)
+        solved = any(x in s for s in found) if holding else (x,) in found
+        (kept if solved else left).append((state, x))
+    if left:
+        state, x = left[0]
+        said = f"{len(left)} of {len(kept) + len(left)} problems cannot be solved and are left out, the first {rules.written(state)} for {x}"
+        warnings.warn(f"{spec}: {said}", files.FileNotice, stacklevel=4)
+    if not kept:
+        raise GraphError("graph", "a problem that can be solved", f"none in {spec}")
+    return kept
 
 
 GRAMMAR = (
@@ -571,15 +610,18 @@ def parse_graph(spec: str) -> PlanningGraph:
         return blocksworld(int(rest))
     if found := COUNTDOWN.fullmatch(spec):
         numbers, most, drawn, seed, file, results, asked = found.groups()
+        whole, posed = results == "whole", []
         if file:
-            begin = (state for state, _ in _read(spec, lambda: rules.read_problems(file)))
+            read = _read(spec, lambda: rules.read_problems(file))
+            posed = _solvable(spec, read, whole, asked == "holding")
+            begin = (state for state, _ in read)
         elif not (1 < int(numbers) <= 6 and 0 < int(most) <= 100):
             raise GraphError("graph", "2 to 6 numbers, each at most 1 to 100", repr(spec))
         elif drawn:
             begin = _drawn(int(numbers), int(most), int(drawn), int(seed))
         else:
             begin = rules.starts(int(numbers), int(most))
-        return countdown(begin, results == "whole", asked or "alone", Path(spec).name)
+        return countdown(begin, whole, asked or "alone", Path(spec).name, posed)
     if found := PDDL.fullmatch(spec):
         domain, problem, states = found.groups()
         most = files.MAX_STATES if states is None else int(states)

@@ -218,7 +218,9 @@ def split_pairs(
 ) -> Split:
     """Split the reachable pairs: all edges, a fraction of the other pairs, and the rest for testing.
 
-    Of these a share ``asked`` becomes prompts of reinforcement learning instead.
+    Of these a share ``asked`` becomes prompts of reinforcement learning instead.  Where problems
+    came with the graph (``graph.posed``) they alone are for testing, be they edges or not, and
+    what is neither posed nor taken is in no role.
 
     Raises
     ------
@@ -229,14 +231,17 @@ def split_pairs(
     seed = check_seed(seed)
     pairs = graph.reachable_pairs()
     is_edge = graph.adjacency[pairs[:, 0], pairs[:, 1]]
-    others = np.random.default_rng(seed).permutation(pairs[~is_edge])
+    is_posed = np.isin(pairs @ (graph.n, 1), graph.posed @ (graph.n, 1))  # (m,)
+    rng = np.random.default_rng(seed)
+    others = rng.permutation(pairs[~is_edge & ~is_posed])
     taken = round(train_fraction * len(others))
-    if taken == len(others):
+    left = rng.permutation(pairs[is_posed]) if len(graph.posed) else others[taken:]
+    if not len(left):
         raise SplitError(
             "train_fraction", "some test pair left over", f"{train_fraction} of {len(others)} pairs"
         )
-    asked_pairs, test_pairs = _some_asked(others[taken:], asked)
-    return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs)
+    asked_pairs, test_pairs = _some_asked(left, asked)
+    return Split(pairs[is_edge & ~is_posed], others[:taken], test_pairs, asked_pairs)
 
 
 def _check_shares(**shares: float) -> None:

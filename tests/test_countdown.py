@@ -13,7 +13,7 @@ from planlib import graph as graphs
 from planlib.__main__ import main
 from planlib.answers import LONGEST, Verdict, judge
 from planlib.curves import make_task
-from planlib.files import FileError
+from planlib.files import FileError, FileNotice
 from planlib.graph import GraphError, InputError, countdown, is_generated, parse_graph
 from planlib.studies import RunConfig
 from planlib.task import SplitError, split_by_distance, split_pairs
@@ -178,6 +178,51 @@ def test_problems_are_read_from_a_file(tmp_path):
     key = RunConfig(graph=spec).key
     path.write_text('{"target": 10, "nums": [2, 3, 5]}\n')
     assert RunConfig(graph=spec).key != key
+
+
+@pytest.mark.parametrize("asked", ["", ",holding"])
+def test_the_problems_of_a_file_are_what_is_tested(tmp_path, asked):
+    path = tmp_path / "problems.jsonl"
+    # The third is one move, so that its pair is an edge; the last cannot be made.
+    given = [([2, 3, 4], 14), ([2, 3, 4], 9), ([5, 6], 30), ([2, 2], 7)]
+    path.write_text("\n".join(json.dumps({"nums": n, "target": t}) for n, t in given))
+    with pytest.warns(FileNotice, match="1 of 4 problems cannot be solved .* 2 2 for 7"):
+        graph = parse_graph(f"countdown:{path},whole{asked}")
+    split = split_pairs(graph, 1.0, 0)
+    named = [tuple(graph.labels[k] for k in pair) for pair in split.test_pairs.tolist()]
+    mark = "=" if asked else ""
+    posed = [("2 3 4", f"{mark}14"), ("2 3 4", f"{mark}9"), ("5 6", f"{mark}30")]
+    assert sorted(named) == posed
+    shown = {tuple(pair) for pair in split.train_pairs.tolist()}
+    assert not shown & {tuple(pair) for pair in graph.posed.tolist()}
+    # Without them the same numbers are split as any graph.
+    plain = countdown([rules.read(s) for s in ("2 3 4", "5 6", "2 2")], True, asked[1:] or "alone")
+    assert len(split_pairs(plain, 0.5, 0).test_pairs) > 3 and not len(plain.posed)
+    path.write_text('{"nums": [2, 2], "target": 7}')
+    with pytest.warns(FileNotice), pytest.raises(GraphError, match="a problem that can be solved"):
+        parse_graph(f"countdown:{path},whole")
+
+
+def test_what_is_posed_has_to_be_there():
+    with pytest.raises(GraphError, match="posed"):
+        graphs.PlanningGraph([[0, 1], [0, 0]], posed=[(0, 2)])
+    with pytest.raises(GraphError, match="problems: .* 100 cannot"):
+        countdown([rules.read("2 3")], True, problems=[(rules.read("2 3"), Fraction(100))])
+
+
+def test_starts_drawn_at_random():
+    spec = "countdown:numbers=3,most=99,drawn=12,seed=1,whole"
+    graph = parse_graph(spec)
+    drawn = [label for label in graph.labels if len(label.split()) == 3]
+    assert len(set(drawn)) == 12 and is_generated(spec)
+    assert {int(x) for label in drawn for x in label.split()} <= set(range(1, 100))
+    assert parse_graph(spec).labels == graph.labels
+    assert parse_graph(spec.replace("seed=1", "seed=2")).labels != graph.labels
+    every = parse_graph("countdown:numbers=2,most=3,drawn=6,seed=0,whole")
+    assert every.labels == parse_graph("countdown:numbers=2,most=3,whole").labels
+    for bad in (0, 7):
+        with pytest.raises(GraphError, match="1 to 6 different states"):
+            parse_graph(f"countdown:numbers=2,most=3,drawn={bad},seed=0,whole")
 
 
 def test_the_example_on_the_page_trains(tmp_path, capsys):
