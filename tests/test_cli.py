@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import theorems
+from planlib import graph as graphs
 from planlib.__main__ import main
 from planlib.evidence import Check, decide
 
@@ -119,6 +120,35 @@ def test_train_prints_where_the_model_lies(method, tmp_path, capsys):
     figures, place = capsys.readouterr().out.strip().splitlines()[-2:]
     assert "greedy_test" in figures
     assert train.load_model(place).n == 12
+
+
+# One graph of each kind that the grammar has, small.
+EVERY_KIND = (
+    "er:n=12,p=0.3,cyclic,seed=1",
+    "stages:n=12,stages=3,p=0.6,inside=0.2,seed=0",
+    "maze:rows=3,columns=3,doors=2,seed=0",
+    "chains:n=12,chains=2,p=0.1,seed=0",
+    "blocksworld:3",
+    "countdown:numbers=3,most=2,whole",
+    "countdown:numbers=3,most=2,fractions,holding",
+    "countdown:numbers=3,most=99,drawn=2,seed=0,whole",
+    "book:two_parcels.graphml",
+    f"pddl:{graphs.STORED / 'delivery.pddl'},{graphs.STORED / 'two_parcels.pddl'}",
+)
+
+
+@pytest.mark.parametrize("method", ["grpo", "ppo", "reinforce", "filtered-sft"])
+@pytest.mark.parametrize("graph", EVERY_KIND)
+def test_every_method_trains_on_every_kind_of_graph(graph, method, tmp_path, capsys):
+    small = ["--width", "8", "--steps", "2", "--sft.steps", "2", "--batch-size", "16"]
+    small += ["--sft.batch-size", "16", "--out", str(tmp_path)]
+    assert main(["train", method, "--graph", graph, *small]) == 0
+    assert "greedy_test" in capsys.readouterr().out
+
+
+def test_every_kind_of_graph_is_tried():
+    kinds = {graph.partition(":")[0] for graph in EVERY_KIND}
+    assert kinds == {*graphs.GENERATED, "book", "pddl"}
 
 
 def other(value):

@@ -206,7 +206,7 @@ def test_the_problems_of_a_file_are_what_is_tested(tmp_path, asked):
 def test_what_is_posed_has_to_be_there():
     with pytest.raises(GraphError, match="posed"):
         graphs.PlanningGraph([[0, 1], [0, 0]], posed=[(0, 2)])
-    with pytest.raises(GraphError, match="problems: .* 100 cannot"):
+    with pytest.raises(GraphError, match=r"problems: .* 100 cannot"):
         countdown([rules.read("2 3")], True, problems=[(rules.read("2 3"), Fraction(100))])
 
 
