@@ -87,6 +87,12 @@ def test_what_is_not_verified_is_in_one_list_each():
     settled = {r.claim for r in RECORDS if r.counts}
     assert not settled & set.union(*listed)
     assert not any(a & b for k, a in enumerate(listed) for b in listed[:k])
+    # What was given up is there as well: as an original, or as a description.
+    given_up = {r.claim for r in RECORDS if r.successor and r.control != "NOT RUN"}
+    originals = folded_claims(pages.originals(RECORDS))
+    assert given_up <= originals | folded_claims(pages.descriptions(RECORDS))
+    unrefuted = next(r for r in RECORDS if r.successor and r.control == "NOT REJECTED")
+    assert unrefuted.claim in originals
     # A check without its controls is listed, though it passed.
     wrong = dataclasses.replace(next(r for r in RECORDS if r.counts), control="NOT REJECTED")
     assert folded_claims(pages.unsettled([wrong])) == {wrong.claim}

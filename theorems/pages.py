@@ -268,15 +268,15 @@ def _heading(theorem: str) -> str:
     return f"{kind}{name}: {title}" if kind or theorem in theorems.FIGURES else title
 
 
+def _missed(r: Record) -> bool:
+    """Whether a claim's runs are there and it does not stand."""
+    wrong = r.verdict in ("FAIL", "UNDECIDED") or r.control == "NOT REJECTED"
+    return wrong and r.control != "NOT RUN"
+
+
 def unsettled(records: Iterable[Record]) -> Folded:
     """Return what failed, is undecided or has a control that was not rejected, and is still claimed."""
-    found = (
-        r
-        for r in records
-        if not r.successor
-        and r.control != "NOT RUN"
-        and (r.verdict in ("FAIL", "UNDECIDED") or r.control == "NOT REJECTED")
-    )
+    found = (r for r in records if not r.successor and _missed(r))
     return Folded(
         _grouped(
             found,
@@ -304,13 +304,12 @@ def waiting(records: Iterable[Record]) -> Folded:
 
 
 def originals(records: Sequence[Record]) -> Folded:
-    """Return the claims that failed or stayed undecided and have a successor, with what it came to."""
+    """Return the claims that did not stand and have a successor, with what it came to.
+
+    They failed, stayed undecided, or a control of theirs was not rejected.
+    """
     after = {r.claim: r for r in records}
-    found = (
-        r
-        for r in records
-        if r.successor and r.verdict in ("FAIL", "UNDECIDED") and r.control != "NOT RUN"
-    )
+    found = (r for r in records if r.successor and _missed(r))
     return Folded(
         _grouped(
             found,
