@@ -67,7 +67,7 @@ rested = functools.cache(RESTED)
     },
     seeds=NOISE_SEEDS,
     source="kept",
-    fixed="before any run",
+    fixed="after other seeds",
     successor="noise-step",
 )
 def noise(law, size: str) -> Finding:
@@ -122,7 +122,7 @@ def constant_spread(s2):
     },
     seeds=STEP_SEEDS,
     source="kept",
-    fixed="before any run",
+    fixed="after other seeds",
 )
 def noise_step(law, size: str) -> Finding:
     """At a finite step rows settle, from two sides, where a grid says; and the grid's law tends to ours as the step falls."""
@@ -249,7 +249,7 @@ def _routes_off(predicted, pairs, seeds) -> Finding:
     WRONG_ROUTES,
     seeds=frontier.FRESH_SEEDS,
     source="kept",
-    fixed="after seed 0",
+    fixed="after other seeds",
     successor="frontier-seeds",
 )
 def frontier_step(predicted, size: str) -> Finding:
@@ -264,7 +264,7 @@ def frontier_step(predicted, size: str) -> Finding:
     WRONG_ROUTES,
     seeds=frontier.MORE_SEEDS,
     source="kept",
-    fixed="after seed 0",
+    fixed="after other seeds",
 )
 def frontier_seeds(predicted, size: str) -> Finding:
     """The same claim, on three times as many seeds as had left it undecided."""

@@ -109,6 +109,11 @@ def inverse(weight: float) -> float:
     return 1 / weight
 
 
+def as_much(weight: float) -> float:
+    """Rival: the larger the weight, the more."""
+    return weight
+
+
 def nothing(weight: float) -> float:
     """Rival: the base is what succeeds; training adds nothing."""
     return 0.0
@@ -118,8 +123,7 @@ def nothing(weight: float) -> float:
     "lifted",
     "transformer",
     Lift(inverse),
-    # "By the weight" stood here, too, lambda in place of 1 / lambda; the runs come close to that.
-    {"as the base": Lift(nothing)},
+    {"as the base": Lift(nothing), "by the weight": Lift(as_much)},
     seeds=SEEDS,
     fixed="after seed 0",
     successor="lifted-part",

@@ -322,14 +322,14 @@ def _merged(runs: Runs, size: str) -> Finding:
     )
 
 
-def _transformer(name: str, seeds: tuple, fixed: str, title: str):
+def _transformer(name: str, seeds: tuple, fixed: str, title: str, successor: str = ""):
     """Declare that the classes merge, on some seeds."""
     wrong = {
         "process reward": Runs(q_runs.ON, seeds=seeds),
         "where it starts, SFT logits times 0.05": Runs(at=0, scale=0.05, seeds=seeds),
     }
     statement = Runs(q_runs.OUT_ON, seeds=seeds)
-    how = {"seeds": seeds, "title": title, "fixed": fixed}
+    how = {"seeds": seeds, "title": title, "fixed": fixed, "successor": successor}
     return claim(name, "transformer", statement, wrong, **how)(_merged)
 
 
@@ -377,13 +377,14 @@ CHECKS = (
     _transformer(
         "transformer",
         q_runs.LATER,
-        "after seed 0",
+        "after all seeds",  # seed 2, which is among them, was read when the margins were set
         "With outcome reward the transformer's classes merge and its accuracy is gone.",
+        "transformer-fresh",
     ),
     _transformer(
         "transformer-fresh",
         q_runs.FRESH,
-        "after seed 0",
+        "after other seeds",
         "On seeds named before their runs, too, classes merge and accuracy is gone with outcome reward.",
     ),
     *inapplicable(
