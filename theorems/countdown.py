@@ -20,7 +20,7 @@ from planlib.curves import Task
 from planlib.evidence import Finding, Tally, claims, inapplicable
 from planlib.graph import PlanningGraph
 from planlib.rollout import sample
-from planlib.studies import COUNTDOWN
+from planlib.studies import COUNTDOWN, some_of_it
 from planlib.study import load_run
 from planlib.task import PROMPT, Outcome, check_sequences
 from theorems.countdown_runs import CHECKS as ON_RUNS
@@ -156,6 +156,8 @@ def _arithmetic(write: Callable[[str], str], size: str) -> Finding:
 
 # --- transformer: what a model writes, judged as arithmetic --------------------------------------
 
+REINFORCED = some_of_it(COUNTDOWN)["REINFORCE"]
+
 Path = tuple[int, ...]
 
 
@@ -180,6 +182,12 @@ def but_the_last(graph: PlanningGraph, path: Path, target: int) -> bool:
     return path[-1] == target and bool(graph.adjacency[path[:-2], path[1:-1]].all())
 
 
+def _path_of(row: list[int], n: int) -> tuple[Path, bool]:
+    """The nodes of a sequence behind its prompt, and whether an end token follows them."""
+    path = tuple(itertools.takewhile(lambda k: k < n, row[PROMPT - 1 :]))
+    return path, row[len(path) + PROMPT - 1 :][:1] == [n]
+
+
 @claim(
     "judged",
     "transformer",
@@ -189,22 +197,28 @@ def but_the_last(graph: PlanningGraph, path: Path, target: int) -> bool:
     fixed="before any run",
 )
 def _judged(right: Callable[[PlanningGraph, Path, int], bool], size: str) -> Finding:
-    """What the SFT model writes is right as a path if and only if it is right as arithmetic."""
-    run = load_run(COUNTDOWN)
-    graph, pairs = run.task.graph, run.task.split.test_pairs
-    if size == "small":
-        pairs = pairs[::8]
-    how = {"greedy": True, "max_length": COUNTDOWN.max_length}
-    tokens = sample(run.model, pairs, torch.Generator().manual_seed(0), **how)
-    found, tally = check_sequences(graph, tokens), Tally("answers", "right ones")
-    for row, outcome, (_, target) in zip(tokens.tolist(), found, pairs.tolist(), strict=True):
-        path = tuple(itertools.takewhile(lambda k: k < graph.n, row[PROMPT - 1 :]))
-        ended = len(path) + PROMPT - 1 < len(row) and row[len(path) + PROMPT - 1] == graph.n
-        said = ended and right(graph, path, target)
-        tally.add("answers", said == (outcome == Outcome.CORRECT))
-        tally.add("right ones", count=int(outcome == Outcome.CORRECT))
+    """What a model writes, after SFT or after policy gradient, is right as a path if and only if it is right as arithmetic."""
+    tally = Tally("answers", "right ones")
+    for config, how in ((COUNTDOWN, {"greedy": True}), (REINFORCED, {"samples": 2})):
+        run = load_run(config)
+        graph, pairs = run.task.graph, run.task.split.test_pairs
+        if size == "small":
+            pairs = pairs[::8]
+        tokens = sample(
+            run.model,
+            pairs,
+            torch.Generator().manual_seed(0),
+            max_length=COUNTDOWN.max_length,
+            **how,
+        )
+        found = check_sequences(graph, tokens)
+        for row, outcome in zip(tokens.tolist(), found, strict=True):
+            path, ended = _path_of(row, graph.n)
+            said = ended and right(graph, path, row[1])
+            tally.add("answers", said == (outcome == Outcome.CORRECT))
+            tally.add("right ones", count=int(outcome == Outcome.CORRECT))
     return tally.finding(
-        "greedy answers of the stored SFT model of seed 0 to all test problems; the judge knows no graph and no rule of the game"
+        "stored models of seed 0, all test problems: greedy answers after SFT, two samples of each after policy gradient; the judge knows no graph and no rule of the game"
     )
 
 
