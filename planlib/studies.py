@@ -359,6 +359,9 @@ def staged_base(seed: int, n: int = 90, p: float = 0.3, inside: float = 0.0) -> 
     )
 
 
+HELD_TO_SFT = {"soft_weight": 0.2, "temperature": 1.0}  # a KL penalty, as soft values
+
+
 def _explored(base: RunConfig, epsilon: float, **settings) -> RunConfig:
     length = min(Q.max_length, base.max_length)
     q = replace(Q, epsilon=epsilon, max_length=length, **STAGED_STEPS | settings)
@@ -390,6 +393,8 @@ def other_choices(base: RunConfig) -> dict[str, RunConfig]:
         "stops at the first error": replace(half, q=replace(half.q, stop_at_error=True)),
         "SFT logits unscaled": replace(half, q=replace(half.q, initial_scale=1.0)),
         "outcome reward": replace(half, q=replace(half.q, reward="outcome")),
+        # Joined later; what is claimed of it was written before any of its runs.
+        "held to SFT": replace(half, q=replace(half.q, **HELD_TO_SFT)),
     }
 
 
@@ -411,6 +416,12 @@ def who_arrives(base: RunConfig) -> dict[str, RunConfig]:
 # path shows, and a graph of somebody else.  Their claims were written down before any of the runs.
 FARTHER_SEEDS = range(1, 9)
 THEIR_GRAPH = "book:three_stages.graphml"
+THEIR_DEFAULTS = {
+    "initial_scale": 1.0,
+    "stop_at_error": True,
+    "target_decay": 0.0,
+    "temperature": 0.02,  # nearly greedy
+}
 FEW_UPDATES = {"steps": 600, "evaluate_every": 100}  # of what gets no reward, and stays as it is
 
 
@@ -458,6 +469,14 @@ def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
     found["edges inside"]["Q, ε = 0"] = _explored(bases["edges inside"], 0.0)
     stopped = _explored(bases["their graph"], 0.5, stop_at_error=True)
     found["their graph"]["Q, stops at the first error"] = stopped
+    # Joined later: their other choices, each alone, and all of these but the KL penalty at once.
+    for name, epsilon, choice in (
+        ("Q, ε = 0", 0.0, {}),
+        ("Q, SFT logits unscaled", 0.5, {"initial_scale": 1.0}),
+        ("Q, held to SFT", 0.5, HELD_TO_SFT),
+        ("Q, their defaults", 0.0, THEIR_DEFAULTS),
+    ):
+        found["their graph"][name] = _explored(bases["their graph"], epsilon, **choice)
     grpo = replace(GRPO, max_length=plain.max_length, **FEW_UPDATES)
     asked = replace(PG, max_length=plain.max_length, **STAGED_STEPS)
     found["as before"] = {

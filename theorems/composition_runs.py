@@ -66,6 +66,7 @@ def more(method: str, other: str, least: float) -> Gap:
 Q_COMPOSES = {"Q-learning with half of the steps explored as well": below(HALF, 0.05)}
 ASKED_PG, ASKED_Q = "PG, a tenth asked", "Q, ε = 0.2, a tenth asked"
 STOPS, UNSCALED, OUTCOME = "stops at the first error", "SFT logits unscaled", "outcome reward"
+KL = "held to SFT"
 
 CHECKS = (
     _claim(
@@ -233,6 +234,13 @@ CHECKS = (
         "With outcome reward less than 0.05 of the test problems are planned.",
         below(OUTCOME, 0.05),
         Q_COMPOSES,
+    ),
+    _claim(
+        "held",
+        "Held to SFT by a KL penalty, as soft values of weight 0.2, half explored plans fewer test problems than without, by over 0.1.",
+        apart(HALF, KL, "test_accuracy", least=0.1),
+        {"of training problems as well": apart(HALF, KL, "train_accuracy", least=0.1)},
+        fixed="before any run",
     ),
     _claim(
         "asked-pg",

@@ -199,6 +199,26 @@ def _trained_over_test(method: str) -> Gap:
 _seen_before = partial(_before, fixed="after all seeds")
 _seen_theirs = partial(_theirs, fixed="after all seeds")
 
+# Their other choices, each alone, and together.
+_theirs_before = partial(_theirs, fixed="before any run")
+UNSCALED, HELD, DEFAULTS = "Q, SFT logits unscaled", "Q, held to SFT", "Q, their defaults"
+
+
+def _fewer_theirs(name: str, what: str, method: str) -> Check:
+    """On their graph a choice comes to fewer targets than half explored, and loses no training problem."""
+
+    def gap(series: str) -> Gap:
+        plus = "test_no_end" if series == "test_accuracy" else ""
+        return Gap(*(Point(m, series, plus=plus) for m in ("Q", method)), 0.05)
+
+    return _theirs_before(
+        name,
+        f"{what} it comes to fewer targets there than with half explored alone, by over 0.05.",
+        gap("test_accuracy"),
+        {"of training problems as well": gap("train_accuracy")},
+    )
+
+
 ON_RUNS = (
     *_pair("15 a stage", "small", "With stages half as large"),
     *_pair("50 a stage", "large", "With 50 nodes a stage"),
@@ -325,6 +345,20 @@ ON_RUNS = (
                 Point("PG", "test_accuracy"), Point("Q", "test_accuracy"), 0.1
             )
         },
+    ),
+    _fewer_theirs("their-none", "Without a uniform step", UNEXPLORED),
+    _fewer_theirs("their-held", "Held to SFT by a KL penalty, as soft values of weight 0.2,", HELD),
+    _theirs_before(
+        "their-unscaled",
+        "There, from SFT logits as they are, it plans less than 0.5.",
+        below(UNSCALED, 0.5),
+        {"from scaled logits as well": below("Q", 0.5)},
+    ),
+    _theirs_before(
+        "their-defaults",
+        "Greedy, to the first error, from SFT logits and without a target network, it plans less than 0.05 there, as they report.",
+        below(DEFAULTS, 0.05),
+        {"to the first error alone as well": below(STOPS, 0.05)},
     ),
 )
 
