@@ -123,9 +123,9 @@ CHECKS = (
     _loses_on("three-to-99", "three numbers, 1 to 99", "three-to-99-seen"),
     _on("three numbers, 1 to 99")(
         "three-to-99-seen",
-        "Three numbers, 1 to 99: policy gradient ends within 0.02 of more SFT on test problems.",
+        "Three numbers, 1 to 99: policy gradient ends within 0.02 of more SFT on test problems; of 64 samples a right one is rarer.",
         _gap(MORE, REINFORCE, "test_accuracy", least=-0.02, most=0.02),
-        {"in distinct right ones": _gap(MORE, REINFORCE, "test_distinct", least=-0.02, most=0.02)},
+        {"of 64 samples as well": _gap(MORE, REINFORCE, "test_pass_64", least=-0.02, most=0.02)},
         fixed="after all seeds",
     ),
     _loses_on("four-to-99", "four numbers, 1 to 99", "four-to-99-seen"),
