@@ -155,6 +155,14 @@ CHECKS = (
         "There right samples of the policy as it becomes gain over 0.2 beside the base's.",
         _gap(FILTERED, BASES, "test_accuracy", least=0.2),
         {"on training problems as well": _gap(FILTERED, BASES, "train_accuracy", least=0.2)},
+        successor="blocks-on-policy-seen",
+    ),
+    _blocks(
+        "blocks-on-policy-seen",
+        "There right samples of the policy as it becomes gain over 0.15 beside the base's.",
+        _gap(FILTERED, BASES, "test_accuracy", least=0.15),
+        {"on training problems as well": _gap(FILTERED, BASES, "train_accuracy", least=0.15)},
+        fixed="after all seeds",
     ),
     _blocks(
         "blocks-reinforce",
@@ -167,6 +175,14 @@ CHECKS = (
         "There the factor 1/length makes wrong answers longer, by over 5 steps.",
         _gap(GRPO, NORMALISED, "test_wrong_length", least=5),
         {"right ones as well": _gap(GRPO, NORMALISED, "test_length", least=5)},
+        successor="blocks-length-seen",
+    ),
+    _blocks(
+        "blocks-length-seen",
+        "There the factor 1/length makes wrong answers longer, by over a step.",
+        _gap(GRPO, NORMALISED, "test_wrong_length", least=1),
+        {"right ones as well": _gap(GRPO, NORMALISED, "test_length", least=1)},
+        fixed="after all seeds",
     ),
     _blocks(
         "blocks-shorter",
@@ -179,6 +195,14 @@ CHECKS = (
         "There, where there are cycles, values of steps end with over 0.2 less than at their start.",
         _fall("test_accuracy", CREDIT, 0.2),
         {"GRPO as well": _fall("test_accuracy", GRPO, 0.2)},
+        successor="blocks-credit-seen",
+    ),
+    _blocks(
+        "blocks-credit-seen",
+        "There values of steps end with over 0.1 less than at their start.",
+        _fall("test_accuracy", CREDIT, 0.1),
+        {"GRPO as well": _fall("test_accuracy", GRPO, 0.1)},
+        fixed="after all seeds",
     ),
     _ten(
         "ten-gain",
@@ -193,6 +217,14 @@ CHECKS = (
         _gap(GRPO, REINFORCE, "test_distinct", least=3),
         {"as many as more SFT keeps": _gap(GRPO, MORE, "test_distinct", least=-3)},
         fixed="before any run",
+        successor="ten-kept-seen",
+    ),
+    _ten(
+        "ten-kept-seen",
+        "There, too, GRPO keeps more distinct right answers of 100 than policy gradient, by over 1.5.",
+        _gap(GRPO, REINFORCE, "test_distinct", least=1.5),
+        {"as many as more SFT keeps": _gap(GRPO, MORE, "test_distinct", least=-3)},
+        fixed="after all seeds",
     ),
     *inapplicable(
         "ablation",

@@ -155,6 +155,14 @@ CHECKS = (
         _loses("test_accuracy", CREDIT, 0.2),
         {"GRPO as well": _loses("test_accuracy", GRPO, 0.2)},
         fixed="before any run",
+        successor="credit-seen",
+    ),
+    _claim(
+        "credit-seen",
+        "Q-learning on process reward ends with over 0.1 fewer right answers on training problems than at its start.",
+        _loses("train_accuracy", CREDIT, 0.1),
+        {"GRPO as well": _loses("train_accuracy", GRPO, 0.1)},
+        fixed="after all seeds",
     ),
     # What the page reads out of two graphs: the data, not the graph, decide.
     _on(ONE_ANSWER)(
