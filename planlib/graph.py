@@ -499,10 +499,7 @@ def countdown(
         a problem asks for comes up nowhere.
     """
     check_one_of("asked", asked, ("alone", "holding", "states"))
-    try:
-        found = rules.explore(begin, whole, MOST_STATES)
-    except rules.CountdownError as error:
-        raise GraphError("graph", f"{error.expected} that can be reached", error.got) from error
+    found = _explored(begin, whole)
     if not any(found.values()):
         raise GraphError("begin", "states of two numbers or more", [*map(rules.written, found)])
     order = sorted(found, key=lambda state: (-len(state), state))
@@ -524,13 +521,20 @@ def countdown(
     return PlanningGraph(Edges(len(labels), edges), **found)
 
 
+def _explored(begin: Iterable[rules.State], whole: bool) -> dict[rules.State, list[rules.State]]:
+    try:
+        return rules.explore(begin, whole, MOST_STATES)
+    except rules.CountdownError as error:
+        raise GraphError("graph", f"{error.expected} that can be reached", error.got) from error
+
+
 def _solvable(
     spec: str, problems: Sequence[tuple[rules.State, Fraction]], whole: bool, holding: bool
 ) -> list[tuple[rules.State, Fraction]]:
     """The problems that can be solved; says of the others that they are left out."""
     kept, left = [], []
     for state, x in dict.fromkeys(problems):
-        found = rules.explore([state], whole)
+        found = _explored([state], whole)
         solved = any(x in s for s in found) if holding else (x,) in found
         (kept if solved else left).append((state, x))
     if left:
