@@ -617,6 +617,11 @@ def what_is_left(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def _rows(base: RunConfig, *names: str) -> dict[str, RunConfig]:
+    rows = what_is_left(base)
+    return {name: rows[name] for name in names}
+
+
 def most_of_it(base: RunConfig) -> dict[str, RunConfig]:
     """The rows of the ablation that are run on other graphs: whose samples, the length, credit."""
     left_out = ("with negatives", "less the group's mean", "clipped, 4 steps a batch", "with KL")
@@ -625,8 +630,7 @@ def most_of_it(base: RunConfig) -> dict[str, RunConfig]:
 
 def some_of_it(base: RunConfig) -> dict[str, RunConfig]:
     """The rows of the ablation that are run on Countdown."""
-    names = ("more SFT", "filtered SFT", "REINFORCE", "over its length (GRPO)")
-    return {name: what_is_left(base)[name] for name in names}
+    return _rows(base, "more SFT", "filtered SFT", "REINFORCE", "over its length (GRPO)")
 
 
 # Countdown with one thing changed.  What is claimed of it was written before any of these runs.
@@ -648,8 +652,7 @@ OTHER_SEEDS = range(1, 5)
 
 def rest_of_it(base: RunConfig) -> dict[str, RunConfig]:
     """Whose samples, and credit, on Countdown; what is claimed of them was written before any run."""
-    names = ("filtered SFT, base's samples", "process reward (Q-learning)")
-    return {name: what_is_left(base)[name] for name in names}
+    return _rows(base, "filtered SFT, base's samples", "process reward (Q-learning)")
 
 
 def less_of_it(base: RunConfig) -> dict[str, RunConfig]:
@@ -1029,7 +1032,7 @@ KEPT = (
     *STUDIES["q-cycles-flat"],
     *STUDIES["q-models"],
     *STUDIES["judge"],
-    replace(COUNTDOWN, pg=what_is_left(COUNTDOWN)["REINFORCE"].pg),
+    what_is_left(COUNTDOWN)["REINFORCE"],
     *(c for c in STUDIES["five"] if c.pg or (c.q and c.q.reward == "process")),
     UNSTOPPED,
 )

@@ -21,7 +21,7 @@ from planlib.graph import PlanningGraph
 from planlib.studies import FARTHER_SEEDS, RunConfig, farther, farther_seeds, staged_base
 from planlib.study import make_task
 from planlib.task import Split, without_edges
-from theorems.comparing import FIRST, Gap, Point, claims_on, rises
+from theorems.comparing import FIRST, Gap, Point, apart, claims_on, rises
 from theorems.composition import planned
 from theorems.composition_runs import above, arrived, below
 from theorems.coverage import additive, completed, determined, expected_tries, teacher
@@ -206,16 +206,11 @@ UNSCALED, HELD, DEFAULTS = "Q, SFT logits unscaled", "Q, held to SFT", "Q, their
 
 def _fewer_theirs(name: str, what: str, method: str) -> Check:
     """On their graph a choice comes to fewer targets than half explored, and loses no training problem."""
-
-    def gap(series: str) -> Gap:
-        plus = "test_no_end" if series == "test_accuracy" else ""
-        return Gap(*(Point(m, series, plus=plus) for m in ("Q", method)), 0.05)
-
     return _theirs_before(
         name,
         f"{what} it comes to fewer targets there than with half explored alone, by over 0.05.",
-        gap("test_accuracy"),
-        {"of training problems as well": gap("train_accuracy")},
+        Gap(arrived("Q"), arrived(method), 0.05),
+        {"of training problems as well": apart("Q", method, "train_accuracy", least=0.05)},
     )
 
 

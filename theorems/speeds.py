@@ -52,6 +52,17 @@ def float_speed(group: int, j: float) -> float:
     return mean / (j * (1 - j))
 
 
+def success(logits: np.ndarray, source: int, horizon: int) -> tuple[float, np.ndarray]:
+    """J of a prompt on :data:`FORK` toward its last node, and the gradient ``(n, n)`` of J, exact."""
+    n, target = len(FORK), len(FORK) - 1
+    policy, slope = [softmax_rows(logits).tolist()] * n, np.zeros((n, n))
+    found = exact.success_gradient(FORK.tolist(), policy, source, target, horizon)
+    for (_, row), values in found.items():
+        slope[row] = values
+    j = exact.success_probabilities(FORK.tolist(), policy, target, horizon)[horizon][source]
+    return j, slope
+
+
 def flow_at_levels(
     start: np.ndarray, sources: tuple[int, ...], method: str, levels=LEVELS
 ) -> np.ndarray:
@@ -64,26 +75,16 @@ def flow_at_levels(
     sources
         The prompts; they share the rows of the nodes that both visit.
     """
-    n, target, speed = len(FORK), len(FORK) - 1, speed_of(method)
+    n, speed = len(FORK), speed_of(method)
 
-    def success(f):
-        policy = [softmax_rows(f).tolist()] * n
-        gradients, j = [], []
-        for source in sources:
-            slope = exact.success_gradient(FORK.tolist(), policy, source, target, n)
-            found = np.zeros((n, n))
-            for (_, row), values in slope.items():
-                found[row] = values
-            gradients.append(found)
-            j.append(exact.success_probabilities(FORK.tolist(), policy, target, n)[n][source])
-        return j, gradients
+    def each(y):
+        return [success(y.reshape(n, n), source, n) for source in sources]
 
     def ascent(t, y):
-        j, gradients = success(y.reshape(n, n))
-        return sum(speed(x) * g for x, g in zip(j, gradients, strict=True)).ravel()
+        return sum(speed(j) * slope for j, slope in each(y)).ravel()
 
     def passes(level):
-        event = lambda t, y: np.mean(success(y.reshape(n, n))[0]) - level  # noqa: E731
+        event = lambda t, y: np.mean([j for j, _ in each(y)]) - level  # noqa: E731
         event.terminal = level == levels[-1]
         return event
 

@@ -14,14 +14,15 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from planlib import exact, train
+from planlib import train
 from planlib.evidence import Finding, claims, decide
 from planlib.graph import PlanningGraph
 from planlib.intervals import Estimate, estimate
 from planlib.models import TabularModel
+from planlib.studies import STAGES
+from planlib.study import SAMPLED
 from planlib.task import length_of
-from theorems.speeds import FORK, float_speed
-from theorems.tables import softmax_rows
+from theorems.speeds import FORK, float_speed, success
 
 claim = claims("grpo")
 
@@ -82,28 +83,12 @@ CHANGED = {
 }
 
 
-def success(logits: np.ndarray) -> tuple[float, np.ndarray]:
-    """J of the prompt from node 0, and its gradient ``(n, n)``, exact."""
-    n, target = len(FORK), len(FORK) - 1
-    policy = [softmax_rows(logits).tolist()] * n
-    slope = np.zeros((n, n))
-    found = exact.success_gradient(FORK.tolist(), policy, 0, target, STEPS)
-    for (_, row), values in found.items():
-        slope[row] = values
-    return exact.success_probabilities(FORK.tolist(), policy, target, STEPS)[STEPS][0], slope
-
-
 def start(seed: int) -> np.ndarray:
     """Random logits ``(n, n)``, with a bonus for legal steps, so that J is neither 0 nor 1."""
     return np.random.default_rng([1806, seed]).normal(size=FORK.shape) + 2 * FORK
 
 
-TRAINERS = {
-    train.PolicyGradientConfig: train.train_policy_gradient,
-    train.PPOConfig: train.train_grpo,
-    train.GRPOConfig: train.train_grpo,
-    train.FilteredSFTConfig: train.train_filtered_sft,
-}
+TRAINERS = {STAGES[name]: trainer for name, trainer in SAMPLED.items()}  # by configuration
 
 
 def trained(config, logits: np.ndarray, seed: int) -> np.ndarray:
@@ -129,13 +114,13 @@ def step(config, seed: int, batch: int) -> tuple[float, float, np.ndarray]:
     elif config.steps > 1:
         before = trained(replace(config, steps=1), before, drawn)
     change = (trained(config, start(seed), drawn) - before) / config.learning_rate
-    j, slope = success(before)
+    j, slope = success(before, 0, STEPS)
     along = float((change * slope).sum() / (slope**2).sum())
     return j, along, (change - along * slope) / np.linalg.norm(change)
 
 
 def sideways(config, seed: int) -> float:
-    """Squared tangent of the angle to the gradient, without bias: two batches, multiplied."""
+    """Squared sine of the angle to the gradient, without bias: two batches, multiplied."""
     return float((step(config, seed, 0)[2] * step(config, seed, 1)[2]).sum())
 
 
@@ -168,19 +153,19 @@ def sampled(speed: Callable[[str, float], float], size: str) -> Finding:
     )
 
 
-def all_turn() -> list:
+def all_turn() -> dict:
     """Ours: each of these leaves the direction."""
-    return list(CHANGED.values())
+    return CHANGED
 
 
-def groups_turn() -> list:
+def groups_turn() -> dict:
     """Rival: to compare within groups leaves it as well."""
-    return [*all_turn(), RULES["GRPO"]]
+    return CHANGED | {"the other": RULES["GRPO"]}
 
 
-def negatives_turn() -> list:
+def negatives_turn() -> dict:
     """Rival: wrong samples leave it as well."""
-    return [*all_turn(), RULES["with negatives"]]
+    return CHANGED | {"the other": RULES["with negatives"]}
 
 
 @claim(
@@ -191,13 +176,12 @@ def negatives_turn() -> list:
     seeds=SEEDS,
     fixed="after seed 0",
 )
-def turned(changed: Callable[[], list], size: str) -> Finding:
+def turned(changed: Callable[[], dict], size: str) -> Finding:
     """The factor 1/length, a second step on the same batch, KL a token and Adam each turn the update."""
-    found = [estimate(_turns(config), least=TURN_MARGIN) for config in changed()]
-    named = zip([*CHANGED, "the other"], found, strict=False)
+    found = {k: estimate(_turns(config), least=TURN_MARGIN) for k, config in changed().items()}
     return decide(
         True,
-        f"squared sine of the angle: {'; '.join(f'{name} {e:.3f}' for name, e in named)}",
+        f"squared sine of the angle: {'; '.join(f'{name} {e:.3f}' for name, e in found.items())}",
         f"{len(SEEDS)} random tables on one graph of 5 nodes, one prompt; two batches of {BATCH:,} samples a table, multiplied; margin: above {TURN_MARGIN}",
-        *found,
+        *found.values(),
     )
