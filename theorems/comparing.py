@@ -248,4 +248,6 @@ def claims_on(
 
 
 def _span(seeds: Sequence[int]) -> str:
-    return f"seeds {min(seeds)} to {max(seeds)}"
+    if list(seeds) == list(range(min(seeds), max(seeds) + 1)):
+        return f"seeds {min(seeds)} to {max(seeds)}"
+    return f"seeds {', '.join(map(str, seeds))}"

@@ -21,6 +21,7 @@ from planlib.models import TabularModel
 from planlib.studies import (
     ACYCLIC,
     BLOCKSWORLD,
+    CYCLIC,
     FIGURE_2,
     KL_WEIGHTS,
     SEEDS,
@@ -160,6 +161,7 @@ _longer = claims_on("figure2", with_longer, ACYCLIC, "acyclic graph, 5,000 updat
 _one_path = claims_on("figure2", with_one_path, ACYCLIC, "acyclic graph")
 _blocksworld = claims_on("figure2", everything, BLOCKSWORLD, f"Blocksworld, {_UPDATES}")
 _blocksworld_anew = claims_on("figure2", everything, BLOCKSWORLD, f"Blocksworld, {_UPDATES}", ANEW)
+_cyclic = claims_on("figure2", everything, CYCLIC, f"cyclic graph, {_UPDATES}", SEEDS)
 
 
 # What the paper reports, by the claim that speaks of it; the others are ours.
@@ -421,5 +423,59 @@ CHECKS = (
         "And it is more SFT that sinks rare edges in the read-out, threefold or more.",
         rises("non_edges_above_rare", SFT, 3.0, ratio=True),
         {"no KL as well": rises("non_edges_above_rare", FREE, 3.0, ratio=True)},
+    ),
+    # What stands on the acyclic graph, with its margins: written before any run on the cyclic one.
+    _cyclic(
+        "cyclic-pg-rises",
+        "On the cyclic graph as well policy gradient raises sampled test accuracy, by more than 0.03.",
+        rises("test_accuracy", FREE, 0.03),
+        {"more SFT as well": rises("test_accuracy", SFT, 0.03)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-greedy",
+        "And lowers greedy test accuracy, by more than 0.005.",
+        falls("test_greedy", FREE, 0.005),
+        {"on training pairs as well": falls("train_greedy", FREE, 0.005)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-more-sft",
+        "There as well more SFT does not lower sampled test accuracy, to 0.005.",
+        rises("test_accuracy", SFT, -0.005),
+        {"Q-learning with process reward as little": rises("test_accuracy", ON, -0.005)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-late",
+        "Without KL sampled test accuracy is not below that at 500 to 700 updates, to 0.01.",
+        holds_late(FREE, -0.01),
+        {"nor that of Q-learning with process reward": holds_late(ON, -0.01)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-capped",
+        "With λ = 0.1 training accuracy ends lower than without, by more than 0.005.",
+        Gap(Point(FREE, "train_accuracy"), Point(HELD, "train_accuracy"), 0.005),
+        {
+            "with λ = 0.001 as well": Gap(
+                Point(FREE, "train_accuracy"), Point("PG, λ = 0.001", "train_accuracy"), 0.005
+            )
+        },
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-diversity",
+        "Without KL distinct paths fall to less than 0.8 of those at 500 to 700 updates.",
+        sinks(FREE, 0.8),
+        {"with λ = 0.1 as well": sinks(HELD, 0.8)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-kept",
+        "There λ = 0.1 keeps more than half of the distinct paths.",
+        rises("test_distinct", HELD, 0.5, ratio=True),
+        {"no KL as well": rises("test_distinct", FREE, 0.5, ratio=True)},
+        fixed="before any run",
     ),
 )

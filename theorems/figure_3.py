@@ -22,6 +22,7 @@ from planlib.intervals import estimate
 from planlib.studies import (
     ACYCLIC,
     BLOCKSWORLD,
+    CYCLIC,
     FRESH,
     KL_WEIGHTS,
     PG,
@@ -188,6 +189,9 @@ _check = claims_on("figure3", everything, ACYCLIC, "acyclic graph")
 _anew = claims_on("figure3", everything, ACYCLIC, "acyclic graph", ANEW)
 _blocksworld = claims_on("figure3", everything, BLOCKSWORLD, "Blocksworld")
 _blocksworld_anew = claims_on("figure3", everything, BLOCKSWORLD, "Blocksworld", ANEW)
+_cyclic = claims_on("figure3", everything, CYCLIC, "cyclic graph", SEEDS)
+# Of seeds 0 and 2 the runs on-policy with process reward had been seen.
+_cyclic_unseen = claims_on("figure3", everything, CYCLIC, "cyclic graph", (1, 3, 4))
 
 
 def below_sft(method: str, least: float) -> Gap:
@@ -351,6 +355,67 @@ CHECKS = (
                 "PG, λ = 0.0001", FREE, "test_distinct", least=20
             )
         },
+    ),
+    # The claims on the cyclic graph repeat those on Blocksworld, before any of its other runs.
+    _cyclic_unseen(
+        "cyclic-legal",
+        "On the cyclic graph, with process reward, on-policy, fewer than 0.01 of the test samples end in an illegal step.",
+        Gap(Point(ON, "test_illegal_edge"), most=0.01),
+        {"of more SFT as well": Gap(Point(SFT, "test_illegal_edge"), most=0.01)},
+        fixed="after other seeds",
+    ),
+    _cyclic_unseen(
+        "cyclic-process",
+        "But it ends less accurate than the SFT model, by more than 0.3.",
+        below_sft(ON, 0.3),
+        {"policy gradient as well": below_sft(FREE, 0.3)},
+        fixed="after other seeds",
+    ),
+    _cyclic(
+        "cyclic-off",
+        "Off-policy it ends less accurate than the SFT model as well, by more than 0.2.",
+        below_sft(OFF, 0.2),
+        {"policy gradient as well": below_sft(FREE, 0.2)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-outcome",
+        "With outcome reward, on-policy, it ends below 0.05.",
+        accurate(OUT_ON, most=0.05),
+        {"process reward, off-policy, as well": accurate(OFF, most=0.05)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-outcome-off",
+        "Off-policy as well.",
+        accurate(OUT_OFF, most=0.05),
+        {"process reward, off-policy, as well": accurate(OFF, most=0.05)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-discount",
+        "With a discount of 0.9 Q-learning ends more accurate than without, off-policy, by more than 0.2.",
+        ahead(DISCOUNTED, OFF, least=0.2),
+        {"policy gradient than with a discount as well": ahead(FREE, DISCOUNTED, least=0.2)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-discount-accuracy",
+        "And within 0.05 of policy gradient at its best weight.",
+        ahead(WEIGHTS, DISCOUNTED, most=0.05),
+        {"without a discount, off-policy, as well": ahead(WEIGHTS, OFF, most=0.05)},
+        fixed="before any run",
+    ),
+    _cyclic(
+        "cyclic-discount-paths",
+        "With more distinct paths than policy gradient has without KL, by more than 20.",
+        ahead(DISCOUNTED, FREE, "test_distinct", least=20),
+        {
+            "a penalty of 0.0001 keeps as many": ahead(
+                "PG, λ = 0.0001", FREE, "test_distinct", least=20
+            )
+        },
+        fixed="before any run",
     ),
     _cooled(
         "blocksworld-temperature-first",
