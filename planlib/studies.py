@@ -428,6 +428,7 @@ FEW_UPDATES = {"steps": 600, "evaluate_every": 100}  # of what gets no reward, a
 def farther_bases(seed: int) -> dict[str, RunConfig]:
     """The SFT runs of the chapter, by what is different from that on composition."""
     small = staged_base(seed, n=45)
+    theirs = replace(staged_base(seed, inside=0.3), graph=THEIR_GRAPH)
     return {
         "15 a stage": small,
         "50 a stage": staged_base(seed, n=150),
@@ -441,14 +442,16 @@ def farther_bases(seed: int) -> dict[str, RunConfig]:
         "hidden edges": RunConfig(
             graph=f"er:n=60,p=0.08,acyclic,seed={seed}", train_fraction=1.0, hidden=0.2, seed=seed
         ),
-        "their graph": replace(staged_base(seed, inside=0.3), graph=THEIR_GRAPH),
+        "their graph": theirs,
+        "single steps": replace(theirs, train_fraction=0.0),  # shown, and asked, edges alone
         "4 heads": replace(small, heads=4),
         "linear attention": replace(small, network="linear_attention"),
         "GRU": replace(small, network="gru"),
     }
 
 
-FEWER_SEEDS = {"their graph", "4 heads", "linear attention", "GRU"}  # one graph; joined later
+# One graph; joined later.
+FEWER_SEEDS = {"their graph", "single steps", "4 heads", "linear attention", "GRU"}
 
 
 def farther_seeds(what: str) -> tuple[int, ...]:
@@ -466,9 +469,15 @@ def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
     """All runs of the chapter for one seed: the difference, then the method."""
     bases, plain = farther_bases(seed), staged_base(seed)
     found = {name: goes_farther(base) for name, base in bases.items()}
-    found["edges inside"]["Q, ε = 0"] = _explored(bases["edges inside"], 0.0)
-    stopped = _explored(bases["their graph"], 0.5, stop_at_error=True)
-    found["their graph"]["Q, stops at the first error"] = stopped
+    for name in ("edges inside", "single steps"):
+        found[name]["Q, ε = 0"] = _explored(bases[name], 0.0)
+    for name in ("their graph", "single steps"):
+        stopped = _explored(bases[name], 0.5, stop_at_error=True)
+        found[name]["Q, stops at the first error"] = stopped
+    pg = found["their graph"]["PG"].pg
+    found["their graph"]["PG, 1,600 updates"] = replace(
+        bases["their graph"], pg=replace(pg, steps=1600)
+    )
     # Joined later: their other choices, each alone, and all of these but the KL penalty at once.
     for name, epsilon, choice in (
         ("Q, ε = 0", 0.0, {}),

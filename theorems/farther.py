@@ -21,10 +21,11 @@ from planlib.graph import PlanningGraph
 from planlib.studies import FARTHER_SEEDS, RunConfig, farther, farther_seeds, staged_base
 from planlib.study import make_task
 from planlib.task import Split, without_edges
-from theorems.comparing import FIRST, Gap, Point, apart, claims_on, rises
+from theorems.comparing import FIRST, MIDDLE, Gap, Point, apart, claims_on, falls, rises
 from theorems.composition import planned
 from theorems.composition_runs import above, arrived, below
 from theorems.coverage import additive, completed, determined, expected_tries, teacher
+from theorems.walks import distances
 
 claim = claims("farther")
 STEPS = 30  # of a sequence in the exact counts: far more than an answer takes
@@ -123,6 +124,90 @@ CRITERIA = (
 )
 
 
+def nearer(graph: PlanningGraph) -> np.ndarray:
+    """Shown shortest paths: uniform over the steps that come nearer; elsewhere over all nodes."""
+    distance = distances(graph.adjacency)  # (target, node)
+    i, j = np.indices((graph.n, graph.n))
+    steps = graph.correct_next(i, j) & (distance[:, None, :] < distance[:, :, None])
+    return _uniform(steps)
+
+
+def single(graph: PlanningGraph) -> np.ndarray:
+    """Shown single steps: the step to the target where there is one; elsewhere uniform over all nodes."""
+    steps = graph.adjacency.T[:, :, None] & np.eye(graph.n, dtype=bool)[:, None, :]
+    return _uniform(steps)
+
+
+def _uniform(steps: np.ndarray) -> np.ndarray:
+    """Uniform over the given steps ``(n, n, n)`` of each row, over all nodes where a row has none."""
+    count = steps.sum(-1, keepdims=True)
+    return np.where(count > 0, steps / np.maximum(count, 1), 1 / len(steps))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is planned by the completion from zeros when certain paths were shown, and asked.
+
+    Attributes
+    ----------
+    policy
+        What SFT learned from them: takes a graph, ``(target, current, next)``.
+    steps
+        Whether the training problems are edges alone.
+    epsilon
+        Share of the steps that go to a uniform node; an episode ends at its first illegal one.
+    least, most
+        Between which the share of planned test problems lies.
+    """
+
+    policy: Callable[[PlanningGraph], np.ndarray]
+    steps: bool = False
+    epsilon: float = 0.0
+    least: float = 0.0
+    most: float = 1.0
+
+
+def _planned_when_shown(stated: Shown, graph: PlanningGraph, split: Split) -> float:
+    prompts = split.edge_pairs if stated.steps else split.train_pairs
+    policy = (1 - stated.epsilon) * stated.policy(graph) + stated.epsilon / graph.n
+    tried = expected_tries(policy, prompts, STEPS, graph.adjacency) > 0
+    return planned(graph, additive(*completed(graph, tried)), split.test_pairs)
+
+
+def _shown(stated: Shown, size: str) -> Finding:
+    tally, found = Tally("graphs"), []
+    graphs = [("their graph", 1)]
+    if size == "full":
+        graphs += [("edges inside", seed) for seed in FARTHER_SEEDS]
+    for what, seed in graphs:
+        found.append(_planned_when_shown(stated, *problems(what, seed)))
+        tally.add("graphs", stated.least < found[-1] <= stated.most)
+    return tally.finding(
+        f"their graph and graphs in three stages with edges inside; an episode ends at its first illegal step; planned by the completion from zeros: {min(found):.3f} to {max(found):.3f}"
+    )
+
+
+LENGTHS = (
+    claim(
+        "shortest",
+        "exhaustive",
+        Shown(nearer, least=0.8),
+        {"single steps alone as well": Shown(single, steps=True, least=0.8)},
+        title="Where stages have edges inside, shortest paths alone, without exploration, let the completion plan more than 0.8 of the test problems.",
+    )(_shown),
+    claim(
+        "steps",
+        "exhaustive",
+        Shown(single, steps=True, most=0.05),
+        {
+            "with half of the steps uniform as well": Shown(single, True, 0.5, most=0.05),
+            "shortest paths as well": Shown(nearer, most=0.05),
+        },
+        title="Single steps alone do not: less than 0.05.",
+    )(_shown),
+)
+
+
 def _joined(stated: tuple[float, float], size: str) -> Finding:
     """With edges inside a stage, correct steps alone decide a part of the test rows, and the completion plans more than 0.8."""
     least, most = stated
@@ -202,6 +287,8 @@ _seen_theirs = partial(_theirs, fixed="after all seeds")
 # Their other choices, each alone, and together.
 _theirs_before = partial(_theirs, fixed="before any run")
 UNSCALED, HELD, DEFAULTS = "Q, SFT logits unscaled", "Q, held to SFT", "Q, their defaults"
+LATER = "PG, 1,600 updates"
+_steps = _claim("single steps")
 
 
 def _fewer_theirs(name: str, what: str, method: str) -> Check:
@@ -355,11 +442,33 @@ ON_RUNS = (
         below(DEFAULTS, 0.05),
         {"to the first error alone as well": below(STOPS, 0.05)},
     ),
+    # How long the training paths are, on their graph: the claims follow what is computed above.
+    *_pair("single steps", "steps", "Shown single steps alone, on their graph,"),
+    _steps(
+        "steps-none",
+        "Without exploration Q-learning plans less than 0.05 of the test problems as well, from single steps.",
+        below(UNEXPLORED, 0.05),
+        {"with half of its steps explored as well": below("Q", 0.05)},
+    ),
+    _steps(
+        "steps-stops",
+        "With half explored, to the first error, it comes to more than half of the targets rightly, from single steps.",
+        arrives(STOPS, 0.5),
+        {"without exploration as well": arrives(UNEXPLORED, 0.5)},
+    ),
+    # On their own paths one run was seen to do so.
+    _theirs_before(
+        "their-pg-later",
+        "After 1,600 updates policy gradient plans fewer test problems of their graph than after 500 to 700, by over 0.05.",
+        falls("test_accuracy", LATER, 0.05, MIDDLE),
+        {"of the training problems as well": falls("train_accuracy", LATER, 0.05, MIDDLE)},
+    ),
 )
 
 CHECKS = (
     *CRITERIA,
     INSIDE,
+    *LENGTHS,
     *ON_RUNS,
     *inapplicable(
         "farther",
