@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from flint import arb, ctx
 
 from theorems import frontier, two_routes
 from theorems.krawczyk import certify, orientation
@@ -36,13 +37,31 @@ def test_the_image_of_a_box_holds_the_images_of_its_points():
     rng = np.random.default_rng(0)
     low = 0.8 * rng.random((4, 500))
     high = low + 0.2 * rng.random(low.shape)
-    least, most = two_routes.image(low, high, 0.15)
+    least, most = two_routes.image(low, high, "0.15")
     for _ in range(5):
         point = low + (high - low) * rng.random(low.shape)
         y = np.zeros((500, 9))
         y[:, [0, 1, 5, 8]] = point.T / 0.15  # its exponents
         image = 0.15 * (y - two_routes.residual(y, 0.15))[:, [0, 1, 5, 8]].T
         assert (least <= image).all() and (image <= most).all()
+
+
+def test_the_widening_is_a_thousand_times_what_rounding_makes():
+    points = np.random.default_rng(1).random((4, 50))
+    least, most = two_routes.image(points, points, "0.15")  # a box that is one point
+    bits, ctx.prec = ctx.prec, 128
+    for k in range(points.shape[1]):
+        p = [arb(x) for x in points[:, k].tolist()]
+        off = two_routes._in_balls(p, arb("0.15"))
+        exact = [x - o for x, o in zip(p, off, strict=True)]
+        for bounds, widened in (
+            (least, 1 - arb(two_routes.SLACK)),
+            (most, 1 + arb(two_routes.SLACK)),
+        ):
+            for found, right in zip(bounds[:, k].tolist(), exact, strict=True):
+                error = abs(arb(found) / widened / right - 1)
+                assert error < two_routes.SLACK / 1000
+    ctx.prec = bits
 
 
 def test_the_routes_of_a_share():

@@ -376,8 +376,8 @@ def _solutions(stated: int, size: str) -> Finding:
         holds,
         f"{proved} solutions proved{' and no other' if no_other else ''}, claimed {stated}; their indices sum to {indices}",
         f"s -> a, b -> t at lambda = 0.15, horizon {two_routes.HORIZON}; Krawczyk's test in arb balls of 128 bits, disjoint boxes around "
-        "centres from Newton's method; all other p in [0, 1]^4 excluded by boxes that are cut down to their image, in floats "
-        f"with bounds widened by {two_routes.SLACK:g}",
+        "centres from Newton's method; all other p in [0, 1]^4 excluded by boxes that are cut down to their image, exponentials in balls, "
+        f"what is made of them in floats and widened by {two_routes.SLACK:g}, more than its roundings can add up to",
     )
 
 
