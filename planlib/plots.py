@@ -21,6 +21,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.colors import to_hex, to_rgb
 
+from planlib.evidence import FIXED
 from planlib.graph import PlanningGraph, check_one_of
 from planlib.intervals import interval
 
@@ -377,7 +378,8 @@ def matrix(
     """Return the verification matrix, theorem by rung, as HTML with a link a cell.
 
     A cell counts the verdicts of its records that have no successor, worst first, in the colour of
-    the worst; without any record it is open.  ``page`` names the page of a theorem.
+    the worst, and says when those that pass were fixed; without any record it is open.  ``page``
+    names the page of a theorem.
     """
     cells: dict[tuple[str, str], list] = {}
     for r in records:
@@ -397,12 +399,14 @@ def matrix(
             counts = Counter(r.shown for r in claimed)
             marks = [f"{counts[v]} {MARKS[v]}" for v in order if counts[v]]
             text = ", ".join(marks) if len(claimed) > 1 else MARKS[worst.shown]
+            passed = Counter(r.fixed for r in claimed if r.fixed and r.shown == "PASS")
+            when = "".join(f"<br><small>{passed[w]} {w}</small>" for w in FIXED if passed[w])
             note = html.escape(
                 "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )
             row.append(
                 f'<td class="{_css(worst.shown)}"><a href="{page(theorem)}.html#{worst.cell}" title="{note}" '
-                f'aria-label="{text} {theorem} {rung}: {note}">{text}</a></td>'
+                f'aria-label="{text} {theorem} {rung}: {note}">{text}</a>{when}</td>'
             )
         body.append(f"<tr>{''.join(row)}</tr>")
     head = "".join(f"<th scope='col'>{rung}</th>" for rung in rungs)
