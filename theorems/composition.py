@@ -219,6 +219,23 @@ def _stopped(stated: Stopped, size: str) -> Finding:
     )
 
 
+def stops_tried(graph: PlanningGraph, prompts: np.ndarray, epsilon: float) -> tuple[float, float]:
+    """Expected number of ends tried at the target, and of all steps, of one sequence.
+
+    Of a behaviour that is right already: a right step or, at the target, the end; with
+    ``epsilon`` a uniform node, which is never the end token.
+    """
+    n = graph.n
+    policy, itself = teacher(graph, epsilon), np.arange(n)
+    policy[itself, itself] = epsilon / n  # at the target: what does not end goes on anywhere
+    at, visits = np.zeros((n, n)), np.zeros((n, n))  # (target, current)
+    np.add.at(at, (prompts[:, 1], prompts[:, 0]), 1 / len(prompts))
+    for _ in range(STEPS):
+        visits += at
+        at = (at[:, None, :] @ policy)[:, 0]
+    return (1 - epsilon) * visits.trace(), visits.sum()
+
+
 # --- statistical: how many updates it takes ------------------------------------------------------
 
 EPSILONS = (0.0, 0.02, 0.1, 0.5)
