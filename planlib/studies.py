@@ -543,11 +543,22 @@ def reach_networks(seed: int) -> dict[str, dict[str, RunConfig]]:
     return {name: reach_methods(replace(plain, **of)) for name, of in REACH_NETWORKS.items()}
 
 
+def reach_held(base: RunConfig) -> dict[str, RunConfig]:
+    """What else figure 2 compares: more SFT, and policy gradient with a KL penalty.
+
+    Joined later; what is claimed of them was written before any of their runs.
+    """
+    pg = replace(PG, max_length=32, checkpoint_every=1000, kl_weight=0.1)
+    more = replace(MORE_SFT, batch_size=base.sft.batch_size)
+    return {"more SFT": replace(base, more_sft=more), "PG, λ = 0.1": replace(base, pg=pg)}
+
+
 def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
     """The runs of one seed by one layer: the graph, then the method."""
+    bases = {name: reach_base(name, seed) for name in REACH_GRAPHS}
     return {
-        name: reach_methods(reach_base(name, seed), MORE_UPDATES.get(name, 1200))
-        for name in REACH_GRAPHS
+        name: reach_methods(base, MORE_UPDATES.get(name, 1200)) | reach_held(base)
+        for name, base in bases.items()
     }
 
 

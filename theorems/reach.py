@@ -37,6 +37,7 @@ from theorems.readings import Reading
 
 claim = claims("reach")
 PG, PROCESS, OUTCOME = "PG", "Q, process", "Q, outcome"
+SFT, HELD = "more SFT", "PG, λ = 0.1"
 Runs = Callable[[int], dict[str, dict[str, RunConfig]]]
 
 
@@ -353,6 +354,24 @@ CHECKS = (
             )
         },
         fixed="after all seeds",
+    ),
+    _made(
+        _on_graphs,
+        "graphs",
+        "kept",
+        "Over graphs: with λ = 0.1 policy gradient ends with more than 1.2 times the distinct paths that it has without.",
+        (apart(HELD, PG, "test_distinct", least=1.2, ratio=True),),
+        {"the accuracy as well": apart(HELD, PG, "test_accuracy", least=1.2, ratio=True)},
+        fixed="before any run",
+    ),
+    _made(
+        _on_graphs,
+        "graphs",
+        "more-sft",
+        "Over graphs: more SFT does not lower sampled test accuracy, to 0.005.",
+        (rises("test_accuracy", SFT, -0.005),),
+        {"it raises it by 0.02, as policy gradient": rises("test_accuracy", SFT, 0.02)},
+        fixed="before any run",
     ),
     *rank.CHECKS,
     *inapplicable(
