@@ -231,7 +231,7 @@ def split_pairs(
     seed = check_seed(seed)
     pairs = graph.reachable_pairs()
     is_edge = graph.adjacency[pairs[:, 0], pairs[:, 1]]
-    is_posed = np.isin(pairs @ (graph.n, 1), graph.posed @ (graph.n, 1))  # (m,)
+    is_posed = _is_posed(graph, pairs)
     rng = np.random.default_rng(seed)
     others = rng.permutation(pairs[~is_edge & ~is_posed])
     taken = round(train_fraction * len(others))
@@ -242,6 +242,11 @@ def split_pairs(
         )
     asked_pairs, test_pairs = _some_asked(left, asked)
     return Split(pairs[is_edge & ~is_posed], others[:taken], test_pairs, asked_pairs)
+
+
+def _is_posed(graph: PlanningGraph, pairs: np.ndarray) -> np.ndarray:
+    """Which pairs are problems that came with the graph: shape ``(m,)`` bool."""
+    return np.isin(pairs @ (graph.n, 1), graph.posed @ (graph.n, 1))
 
 
 def _check_shares(**shares: float) -> None:
@@ -266,7 +271,8 @@ def split_by_distance(
     Distance is in stages where the graph has stages, else in edges of the shortest path.
     Training pairs are all edges and a fraction of the other pairs at most ``within`` apart; the
     rest of these is in no role.  Test pairs are all that are farther, but for a share ``asked``
-    that reinforcement learning gets as prompts.
+    that reinforcement learning gets as prompts.  Where problems came with the graph
+    (``graph.posed``) none is trained on, and those that are farther alone are for testing.
 
     Raises
     ------
@@ -286,12 +292,23 @@ def split_by_distance(
     is_edge, near = graph.adjacency[sources, targets], distance <= within
     if not (~near).any():
         raise SplitError("within", f"less than the largest distance, {distance.max()}", within)
-    return _near_and_far(pairs, near, is_edge, train_fraction, asked, rng)
+    return _near_and_far("within", graph, pairs, near, is_edge, train_fraction, asked, rng)
 
 
-def _near_and_far(pairs, near, is_edge, train_fraction: float, asked: float, rng) -> Split:
-    """Train on edges and on a fraction of the other near pairs, test on all that are far."""
-    others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[~near])
+def _near_and_far(
+    name: str, graph, pairs, near, is_edge, train_fraction: float, asked: float, rng
+) -> Split:
+    """Train on edges and on a fraction of the other near pairs, test on all that are far.
+
+    Where problems came with the graph, none of them is for training, and they alone for testing.
+    """
+    far = ~near
+    if len(graph.posed):
+        is_posed = _is_posed(graph, pairs)
+        near, is_edge, far = near & ~is_posed, is_edge & ~is_posed, far & is_posed
+    if not far.any():
+        raise SplitError(name, "a number that leaves some problem of the file to test", "none")
+    others, far = rng.permutation(pairs[near & ~is_edge]), rng.permutation(pairs[far])
     taken = round(train_fraction * len(others))
     asked_pairs, test_pairs = _some_asked(far, asked)
     return Split(pairs[is_edge], others[:taken], test_pairs, asked_pairs)
@@ -305,7 +322,7 @@ def split_by_hidden_edges(
     Edges are hidden at random, each as likely as another.  Training pairs are the edges that are
     left and a fraction of the other pairs that these connect; the rest of them is in no role.
     Test pairs are all that only a hidden edge connects, but for a share ``asked`` that
-    reinforcement learning gets as prompts.
+    reinforcement learning gets as prompts; where problems came with the graph, as by distance.
 
     Raises
     ------
@@ -324,7 +341,7 @@ def split_by_hidden_edges(
     if near.all():
         raise SplitError("hidden", "a share without which some pair is not reachable", hidden)
     is_edge = shown.adjacency[pairs[:, 0], pairs[:, 1]]
-    split = _near_and_far(pairs, near, is_edge, train_fraction, asked, rng)
+    split = _near_and_far("hidden", graph, pairs, near, is_edge, train_fraction, asked, rng)
     return replace(split, hidden_edges=edges[:number])
 
 

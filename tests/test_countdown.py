@@ -16,7 +16,7 @@ from planlib.curves import make_task
 from planlib.files import FileError, FileNotice
 from planlib.graph import GraphError, InputError, countdown, is_generated, parse_graph
 from planlib.studies import RunConfig
-from planlib.task import SplitError, split_by_distance, split_pairs
+from planlib.task import SplitError, split_by_distance, split_by_hidden_edges, split_pairs
 from theorems.countdown import shown_share
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -201,6 +201,21 @@ def test_the_problems_of_a_file_are_what_is_tested(tmp_path, asked):
     path.write_text('{"nums": [2, 2], "target": 7}')
     with pytest.warns(FileNotice), pytest.raises(GraphError, match="a problem that can be solved"):
         parse_graph(f"countdown:{path},whole")
+
+
+def test_no_split_trains_on_what_came_with_the_graph():
+    line = [[int(k == j + 1) for k in range(5)] for j in range(5)]  # 0 -> 1 -> ... -> 4
+    posed = {(0, 4), (0, 1), (1, 3)}
+    graph = graphs.PlanningGraph(line, posed=sorted(posed))
+    near = split_by_distance(graph, 2, 1.0, 0.0, 0)
+    assert near.test_pairs.tolist() == [[0, 4]]  # (0, 3) and (1, 4) are as far, and not posed
+    assert not posed & {tuple(pair) for pair in near.train_pairs.tolist()}
+    with pytest.raises(SplitError, match=r"within: .* some problem of the file"):
+        split_by_distance(graphs.PlanningGraph(line, posed=[(1, 3)]), 2, 1.0, 0.0, 0)
+    for seed in range(4):
+        hidden = split_by_hidden_edges(graph, 0.25, 1.0, 0.0, seed)
+        assert {tuple(pair) for pair in hidden.test_pairs.tolist()} <= posed
+        assert not posed & {tuple(pair) for pair in hidden.train_pairs.tolist()}
 
 
 def test_what_is_posed_has_to_be_there():
