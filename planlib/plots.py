@@ -400,7 +400,7 @@ def matrix(
             marks = [f"{counts[v]} {MARKS[v]}" for v in order if counts[v]]
             text = ", ".join(marks) if len(claimed) > 1 else MARKS[worst.shown]
             passed = Counter(r.fixed for r in claimed if r.fixed and r.shown == "PASS")
-            when = "".join(f"<br><small>{passed[w]} {w}</small>" for w in FIXED if passed[w])
+            when = "<br>".join(f"<small>{passed[w]} {w}</small>" for w in FIXED if passed[w])
             note = html.escape(
                 "; ".join(f"{r.claim}: {r.shown}, {r.figure or r.scope}{_basis(r)}" for r in found)
             )

@@ -213,9 +213,9 @@ def test_matrix_is_drawn_from_the_records():
     decided = next(r for r in evidence.load("figure3") if r.counts and r.fixed == "after seed 0")
     twice = [decided, dataclasses.replace(decided, fixed="before any run")]
     html = plots.matrix(twice, {"figure3": ""}, ("transformer",), str)
-    assert "<small>1 before any run</small><br><small>1 after seed 0</small>" in html
+    assert "</a><small>1 before any run</small><br><small>1 after seed 0</small>" in html
     undecided = [dataclasses.replace(decided, verdict="UNDECIDED")]
-    assert "<br><small>" not in plots.matrix(undecided, {"figure3": ""}, ("transformer",), str)
+    assert "</a><small>" not in plots.matrix(undecided, {"figure3": ""}, ("transformer",), str)
 
 
 def test_no_pickle_and_no_absolute_paths():

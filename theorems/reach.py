@@ -372,6 +372,16 @@ CHECKS = (
         (rises("test_accuracy", SFT, -0.005),),
         {"it raises it by 0.02, as policy gradient": rises("test_accuracy", SFT, 0.02)},
         fixed="before any run",
+        successor="graphs-more-sft-seen",
+    ),
+    _made(
+        _on_graphs,
+        "graphs",
+        "more-sft-seen",
+        "Over graphs: more SFT raises sampled test accuracy by more than 0.02.",
+        (rises("test_accuracy", SFT, 0.02),),
+        {"greedy accuracy as well": rises("test_greedy", SFT, 0.02)},
+        fixed="after all seeds",
     ),
     *rank.CHECKS,
     *inapplicable(
