@@ -443,7 +443,9 @@ def farther_bases(seed: int) -> dict[str, RunConfig]:
             graph=f"er:n=60,p=0.08,acyclic,seed={seed}", train_fraction=1.0, hidden=0.2, seed=seed
         ),
         "their graph": theirs,
-        "single steps": replace(theirs, train_fraction=0.0),  # shown, and asked, edges alone
+        # Asked edges alone: shown with ten paths each, as any problem, or as the single step.
+        "edges asked": replace(theirs, train_fraction=0.0),
+        "single steps": replace(theirs, train_fraction=0.0, paths_per_pair=0),
         "4 heads": replace(small, heads=4),
         "linear attention": replace(small, network="linear_attention"),
         "GRU": replace(small, network="gru"),
@@ -451,7 +453,8 @@ def farther_bases(seed: int) -> dict[str, RunConfig]:
 
 
 # One graph; joined later.
-FEWER_SEEDS = {"their graph", "single steps", "4 heads", "linear attention", "GRU"}
+FEWER_SEEDS = {"their graph", "edges asked", "single steps", "4 heads", "linear attention", "GRU"}
+EDGES_SEEDS = range(5, 9)  # named when the others had been seen
 
 
 def farther_seeds(what: str) -> tuple[int, ...]:
@@ -469,9 +472,9 @@ def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
     """All runs of the chapter for one seed: the difference, then the method."""
     bases, plain = farther_bases(seed), staged_base(seed)
     found = {name: goes_farther(base) for name, base in bases.items()}
-    for name in ("edges inside", "single steps"):
+    for name in ("edges inside", "edges asked", "single steps"):
         found[name]["Q, ε = 0"] = _explored(bases[name], 0.0)
-    for name in ("their graph", "single steps"):
+    for name in ("their graph", "edges asked", "single steps"):
         stopped = _explored(bases[name], 0.5, stop_at_error=True)
         found[name]["Q, stops at the first error"] = stopped
     pg = found["their graph"]["PG"].pg
@@ -988,7 +991,8 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         for what in farther(1)
         for seed in farther_seeds(what)
         for config in farther(seed)[what].values()
-    ),
+    )
+    + tuple(farther(seed)["edges asked"]["PG"] for seed in EDGES_SEEDS),
     "reach": tuple(
         dict.fromkeys(
             config
