@@ -459,7 +459,7 @@ def sft_dataset(graph: PlanningGraph, split: Split, paths_per_pair: int, seed: i
     seed = check_seed(seed)
     pairs = np.repeat(split.train_pairs, paths_per_pair, axis=0)
     shown = without_edges(graph, split.hidden_edges)
-    paths = random_paths(shown, pairs, np.random.default_rng(seed))
+    paths = random_paths(shown, pairs, np.random.default_rng(seed)) if len(pairs) else []
     return encode([*map(tuple, split.edge_pairs.tolist()), *paths], graph.n)
 
 

@@ -225,6 +225,13 @@ def test_split_is_seeded(ten):
     assert data[0].shape != data[2].shape or not np.array_equal(data[0], data[2])
 
 
+def test_without_paths_the_edges_alone_are_shown(ten):
+    split = task.split_pairs(ten, 0.5, 0)
+    data = task.sft_dataset(ten, split, 0, 0)
+    assert data.tolist() == task.encode(list(map(tuple, split.edge_pairs.tolist())), ten.n).tolist()
+    assert len(data) == ten.adjacency.sum()
+
+
 def test_rewards_by_hand(triangle):
     # 0 2 | 0 1 2 END, then 0 2 | 0 0 2 END (0 -> 0 is no edge), then 0 2 | 0 1 END
     tokens = np.array([[0, 2, 0, 1, 2, END], [0, 2, 0, 0, 2, END], [0, 2, 0, 1, END, PAD]])
