@@ -469,6 +469,14 @@ ON_RUNS = (
         "With half explored, to the first error, it comes to more than half of the targets rightly, from single steps.",
         arrives(STOPS, 0.5),
         {"without exploration as well": arrives(UNEXPLORED, 0.5)},
+        successor="steps-stops-seen",
+    ),
+    _steps(
+        "steps-stops-seen",
+        "To the first error it comes to less than 0.1 of them, from single steps.",
+        Gap(arrived(STOPS), None, most=0.1),
+        {"if it goes on as well": Gap(arrived("Q"), None, most=0.1)},
+        fixed="after all seeds",
     ),
     # Seeds 1 to 4 had been seen, made in the place of single steps.
     _edges(
@@ -477,6 +485,14 @@ ON_RUNS = (
         falls("test_accuracy", "PG", 0.1),
         {"of the training problems as well": falls("train_accuracy", "PG", 0.1)},
         fixed="after other seeds",
+        successor="edges-pg-seen",
+    ),
+    _edges(
+        "edges-pg-seen",
+        "Asked edges alone, on their graph, policy gradient plans fewer test problems than SFT.",
+        falls("test_accuracy", "PG", 0.0),
+        {"of the training problems as well": falls("train_accuracy", "PG", 0.0)},
+        fixed="after all seeds",
     ),
     # On their own paths one run was seen to do so.
     _theirs_before(
@@ -484,6 +500,17 @@ ON_RUNS = (
         "After 1,600 updates policy gradient plans fewer test problems of their graph than after 500 to 700, by over 0.05.",
         falls("test_accuracy", LATER, 0.05, MIDDLE),
         {"of the training problems as well": falls("train_accuracy", LATER, 0.05, MIDDLE)},
+        successor="their-pg-later-seen",
+    ),
+    _seen_theirs(
+        "their-pg-later-seen",
+        "After 1,600 updates it still plans more test problems of their graph than SFT.",
+        rises("test_accuracy", LATER, 0.0),
+        {
+            "and than Q-learning that explores half": Gap(
+                Point(LATER, "test_accuracy"), Point("Q", "test_accuracy"), 0.0
+            )
+        },
     ),
 )
 
