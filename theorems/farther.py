@@ -305,13 +305,14 @@ _edges = claims_on(
 )
 
 
-def _fewer_theirs(name: str, what: str, method: str) -> Check:
+def _fewer_theirs(name: str, what: str, method: str, successor: str) -> Check:
     """On their graph a choice comes to fewer targets than half explored, and loses no training problem."""
     return _theirs_before(
         name,
         f"{what} it comes to fewer targets there than with half explored alone, by over 0.05.",
         Gap(arrived("Q"), arrived(method), 0.05),
         {"of training problems as well": apart("Q", method, "train_accuracy", least=0.05)},
+        successor=successor,
     )
 
 
@@ -442,8 +443,25 @@ ON_RUNS = (
             )
         },
     ),
-    _fewer_theirs("their-none", "Without a uniform step", UNEXPLORED),
-    _fewer_theirs("their-held", "Held to SFT by a KL penalty, as soft values of weight 0.2,", HELD),
+    _fewer_theirs("their-none", "Without a uniform step", UNEXPLORED, "their-none-seen"),
+    _seen_theirs(
+        "their-none-seen",
+        "Without a uniform step it comes there to no fewer targets than with half explored, to 0.05.",
+        Gap(arrived("Q"), arrived(UNEXPLORED), most=0.05),
+        {"nor does SFT": Gap(arrived("Q"), Point(UNEXPLORED, "test_accuracy", FIRST), most=0.05)},
+    ),
+    _fewer_theirs(
+        "their-held",
+        "Held to SFT by a KL penalty, as soft values of weight 0.2,",
+        HELD,
+        "their-held-seen",
+    ),
+    _seen_theirs(
+        "their-held-seen",
+        "Held to SFT it comes to more than 0.85 of the targets rightly there.",
+        arrives(HELD, 0.85),
+        {"at its start as well": Gap(Point(HELD, "test_accuracy", FIRST), None, 0.85)},
+    ),
     _theirs_before(
         "their-unscaled",
         "There, from SFT logits as they are, it plans less than 0.5.",
@@ -455,6 +473,13 @@ ON_RUNS = (
         "Greedy, to the first error, from SFT logits and without a target network, it plans less than 0.05 there, as they report.",
         below(DEFAULTS, 0.05),
         {"to the first error alone as well": below(STOPS, 0.05)},
+        successor="their-defaults-seen",
+    ),
+    _seen_theirs(
+        "their-defaults-seen",
+        "With these it plans less than 0.3 there.",
+        below(DEFAULTS, 0.3),
+        {"to the first error alone as well": below(STOPS, 0.3)},
     ),
     # How long the training paths are, on their graph: the claims follow what is computed above.
     *_pair("single steps", "steps", "Shown single steps alone, on their graph,"),
