@@ -220,18 +220,18 @@ def _stopped(stated: Stopped, size: str) -> Finding:
 
 
 def stops_tried(graph: PlanningGraph, prompts: np.ndarray, epsilon: float) -> tuple[float, float]:
-    """Expected number of ends tried at the target, and of all steps, of one sequence.
+    """Expected number of ends tried at the target, and of all steps, that one sequence teaches.
 
-    Of a behaviour that is right already: a right step or, at the target, the end; with
-    ``epsilon`` a uniform node, which is never the end token.
+    Of a behaviour that is right already: a right step (any node, where there is none) or, at the
+    target, the end; with ``epsilon`` a uniform node, which is never the end token.  What comes
+    after the first arrival is not learned from.
     """
     n = graph.n
-    policy, itself = teacher(graph, epsilon), np.arange(n)
-    policy[itself, itself] = epsilon / n  # at the target: what does not end goes on anywhere
-    at, visits = np.zeros((n, n)), np.zeros((n, n))  # (target, current)
-    np.add.at(at, (prompts[:, 1], prompts[:, 0]), 1 / len(prompts))
+    policy, at, visits = teacher(graph, epsilon), np.zeros((n, n)), np.zeros((n, n))
+    np.add.at(at, (prompts[:, 1], prompts[:, 0]), 1 / len(prompts))  # (target, current)
     for _ in range(STEPS):
         visits += at
+        np.fill_diagonal(at, 0)
         at = (at[:, None, :] @ policy)[:, 0]
     return (1 - epsilon) * visits.trace(), visits.sum()
 
