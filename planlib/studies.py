@@ -477,10 +477,8 @@ def farther(seed: int) -> dict[str, dict[str, RunConfig]]:
     for name in ("their graph", "edges asked", "single steps"):
         stopped = _explored(bases[name], 0.5, stop_at_error=True)
         found[name]["Q, stops at the first error"] = stopped
-    pg = found["their graph"]["PG"].pg
-    found["their graph"]["PG, 1,600 updates"] = replace(
-        bases["their graph"], pg=replace(pg, steps=1600)
-    )
+    pg = found["their graph"]["PG"]
+    found["their graph"]["PG, 1,600 updates"] = replace(pg, pg=replace(pg.pg, steps=1600))
     # Joined later: their other choices, each alone, and all of these but the KL penalty at once.
     for name, epsilon, choice in (
         ("Q, ε = 0", 0.0, {}),
@@ -546,23 +544,25 @@ def reach_networks(seed: int) -> dict[str, dict[str, RunConfig]]:
     return {name: reach_methods(replace(plain, **of)) for name, of in REACH_NETWORKS.items()}
 
 
-def reach_held(base: RunConfig) -> dict[str, RunConfig]:
-    """What else figure 2 compares: more SFT, and policy gradient with a KL penalty.
+def reach_held(pg: RunConfig) -> dict[str, RunConfig]:
+    """What else figure 2 compares with a run of policy gradient: more SFT, and a KL penalty.
 
     Joined later; what is claimed of them was written before any of their runs.
     """
-    pg = replace(PG, max_length=32, checkpoint_every=1000, kl_weight=0.1)
-    more = replace(MORE_SFT, batch_size=base.sft.batch_size)
-    return {"more SFT": replace(base, more_sft=more), "PG, λ = 0.1": replace(base, pg=pg)}
+    more = replace(MORE_SFT, batch_size=pg.sft.batch_size)
+    return {
+        "more SFT": replace(pg.base, more_sft=more),
+        "PG, λ = 0.1": replace(pg, pg=replace(pg.pg, kl_weight=0.1)),
+    }
 
 
 def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
     """The runs of one seed by one layer: the graph, then the method."""
-    bases = {name: reach_base(name, seed) for name in REACH_GRAPHS}
-    return {
-        name: reach_methods(base, MORE_UPDATES.get(name, 1200)) | reach_held(base)
-        for name, base in bases.items()
+    found = {
+        name: reach_methods(reach_base(name, seed), MORE_UPDATES.get(name, 1200))
+        for name in REACH_GRAPHS
     }
+    return {name: methods | reach_held(methods["PG"]) for name, methods in found.items()}
 
 
 # How wide a network must be for its values.  What is claimed of these was written before any.

@@ -32,6 +32,7 @@ from theorems.coverage import (
     determined,
     expected_run,
     expected_tries,
+    expected_visits,
     learning_rate,
     teacher,
 )
@@ -226,14 +227,10 @@ def stops_tried(graph: PlanningGraph, prompts: np.ndarray, epsilon: float) -> tu
     target, the end; with ``epsilon`` a uniform node, which is never the end token.  What comes
     after the first arrival is not learned from.
     """
-    n = graph.n
-    policy, at, visits = teacher(graph, epsilon), np.zeros((n, n)), np.zeros((n, n))
-    np.add.at(at, (prompts[:, 1], prompts[:, 0]), 1 / len(prompts))  # (target, current)
-    for _ in range(STEPS):
-        visits += at
-        np.fill_diagonal(at, 0)
-        at = (at[:, None, :] @ policy)[:, 0]
-    return (1 - epsilon) * visits.trace(), visits.sum()
+    policy = teacher(graph, epsilon)
+    before = expected_visits(policy, prompts, STEPS - 1)  # a step is left to end with
+    arrivals = np.einsum("ij,iji->", before, policy)
+    return (1 - epsilon) * arrivals, arrivals + expected_visits(policy, prompts, STEPS).sum()
 
 
 # --- statistical: how many updates it takes ------------------------------------------------------
