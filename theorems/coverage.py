@@ -26,15 +26,19 @@ from planlib.graph import PlanningGraph
 from theorems.sweeps import action_values
 
 
-def teacher(graph: PlanningGraph, epsilon: float) -> np.ndarray:
+def teacher(graph: PlanningGraph, epsilon: float, known: np.ndarray | None = None) -> np.ndarray:
     """A behaviour policy that never learns: uniform over correct steps, a uniform node with ``epsilon``.
 
     Shape ``(n, n, n)``: target, current, next.  Where no step is correct all nodes are alike.
+    It is right in the rows ``known``, shape ``(n, n)`` bool, all if not given; in others it steps
+    to the target itself, which is what the completion from zeros has learned to be good.
     """
     i, j = np.indices((graph.n, graph.n))
     correct = graph.correct_next(i, j).astype(float)
     count = correct.sum(-1, keepdims=True)
     right = np.where(count > 0, correct / np.maximum(count, 1), 1 / graph.n)
+    if known is not None:
+        right = np.where(known[:, :, None], right, np.eye(graph.n)[:, None, :])
     return (1 - epsilon) * right + epsilon / graph.n
 
 
