@@ -165,11 +165,6 @@ def high(value) -> bool:
     return value >= 2
 
 
-def cured(value):
-    """Mistake: they have come down to true values, at most 1."""
-    return value <= 1
-
-
 @functools.cache
 def ends_apart(run: Callable, apart, size: str) -> tuple[int, int, list[list]]:
     """How many graphs, and targets with a cycle off them; largest entry of each such row at the end."""
@@ -200,7 +195,6 @@ def ends_apart(run: Callable, apart, size: str) -> tuple[int, int, list[list]]:
     "exhaustive",
     Stays(both, high),
     {
-        "they cure it": Stays(both, cured),
         "with a discount": Stays(with_discount, high),
         "however far apart": Stays(with_double_q, high, fmpq(2)),
     },

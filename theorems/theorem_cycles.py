@@ -516,7 +516,7 @@ def edges_over_degree(moves, degree, n):
     },
 )
 def _return_time(stated, size: str) -> Finding:
-    """At A + R - 1 the policy walks at random: return times on Blocksworld."""
+    """The uniform walk over legal steps, which is the policy at A + R - 1, comes back after as many steps on Blocksworld as there are moves over the state's own."""
     graph = blocksworld(3 if size == "small" else 4)
     adjacency = graph.adjacency.astype(int).tolist()
     moves, worst, lengths = int(graph.adjacency.sum()), fmpq(0), []
