@@ -64,7 +64,8 @@ def _as_a_table(config: RunConfig) -> dict:
     graph, n = run.task.graph, run.task.graph.n
     rng = np.random.default_rng(0)
     pairs = rng.permutation(run.task.split.test_pairs)[:PROBLEMS]
-    how = {"temperature": READ_OUT if config.q else 1.0}
+    # With cycles an answer may be as long as the model reads.
+    how = {"temperature": READ_OUT if config.q else 1.0, "max_length": config.max_length}
     tokens = sample(run.model, pairs, torch.Generator().manual_seed(0), samples=4, **how)
     targets, nodes, logits = metrics.path_logits(run.model, tokens)
     pair = targets * n + nodes
