@@ -536,6 +536,7 @@ CHECKS = (
     kl_noise.noise,
     kl_noise.noise_step,
     kl_noise.frontier_claim,
+    kl_noise.frontier_fair,
     kl_noise.frontier_law,
     kl_noise.frontier_step,
     kl_noise.frontier_seeds,
