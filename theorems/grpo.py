@@ -355,7 +355,7 @@ def _along(gradient: exact.Gradient, direction: exact.Gradient) -> fmpq:
     seeds=(1805,),
 )
 def _length(sign: Callable, size: str) -> Finding:
-    """Per unit of success gained, the factor 1/length makes the mean length of wrong answers grow more in some problems and less in others, and that of right ones always less."""
+    """Per unit of success gained, the factor 1/length makes the mean length of wrong answers grow more in some problems and less in others, and that of right ones in none more."""
     found = lengths(size)
     wrong, right = ([g for g in found if g.of_right == x] for x in (False, True))
     longer, right_longer = (sum(g.by_length > g.plain for g in of) for of in (wrong, right))

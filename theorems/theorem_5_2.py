@@ -311,7 +311,7 @@ FOUR = Reading(
 
 @claim("orders-four", "exhaustive", True, {"on all graphs": False}, source="kept")
 def _orders_on_four(acyclic: bool, size: str) -> Finding:
-    """The same on four nodes, where outcome reward lets an order hand a value round for ever."""
+    """The same on four nodes, the fourth of them the target."""
     tally = Tally("graphs", failed="with another end")
     for case in FOUR.cases:
         if not (acyclic and any(exact.on_cycle(_with_target(case), 3))):
