@@ -146,14 +146,7 @@ CHECKS = (
         {"four times the updates do as much": _gap(CLIPPED, GRPO, "test_accuracy", least=0.1)},
         fixed="after all seeds",
     ),
-    _claim(
-        "one-of-64",
-        "Of 64 samples of policy gradient a right one is more frequent than of its base's by less than 0.06.",
-        _rise("test_pass_64", REINFORCE, most=0.06),
-        {"of one sample as well": _rise("test_pass_1", REINFORCE, most=0.06)},
-        successor="one-of-64-seen",
-    ),
-    # Less than 0.06 is left to gain above each of these bases, so that the margin could not be missed.
+    # Claimed was less than 0.06, which is more than is left to gain above any of these bases.
     _claim(
         "one-of-64-seen",
         "Of 64 samples a right one is more frequent than of its base's by less than 0.015.",
