@@ -369,12 +369,29 @@ ON_RUNS = (
         "With edges inside a stage Q-learning with half of its steps explored comes to more than 0.9 of the targets rightly.",
         arrives("Q", 0.9),
         {"without exploration as well": arrives(UNEXPLORED, 0.9)},
+        successor="inside-q-seen",
+    ),
+    # The table on the page has the completion plan nine in ten problems without exploration.
+    _claim("edges inside")(
+        "inside-q-seen",
+        "With edges inside a stage it comes to no fewer targets without exploration than with half explored, to 0.05.",
+        Gap(arrived("Q"), arrived(UNEXPLORED), most=0.05),
+        {"nor at its start": Gap(arrived("Q"), Point("Q", "test_accuracy", FIRST), most=0.05)},
+        fixed="after all seeds",
     ),
     _inside(
         "inside-unexplored",
         "And without exploration to more than half, as the additive model does, which the edges inside join.",
         arrives(UNEXPLORED, 0.5),
         {"policy gradient as well": arrives("PG", 0.5)},
+        successor="inside-unexplored-seen",
+    ),
+    _claim("edges inside")(
+        "inside-unexplored-seen",
+        "Without exploration it comes there to more than 0.9 of the targets rightly.",
+        arrives(UNEXPLORED, 0.9),
+        {"policy gradient as well": arrives("PG", 0.9)},
+        fixed="after all seeds",
     ),
     _inside(
         "inside-pg",
