@@ -231,7 +231,8 @@ CHECKS = (
         {
             "as it does not raise that on training pairs, by 0.005": Gap(
                 Point(SFT, "train_accuracy"), Point(SFT, "train_accuracy", FIRST), most=0.005
-            )
+            ),
+            "nor greedy accuracy, to 0.005": rises("test_greedy", SFT, -0.005),
         },
     ),
     _anew(

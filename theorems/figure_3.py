@@ -256,7 +256,10 @@ CHECKS = (
         "frontier-accuracy",
         "Q-learning with process reward is more accurate on test pairs than policy gradient at its best weight.",
         ahead(ON, WEIGHTS, least=0.02),
-        {"outcome reward as well": ahead(OUT_ON, WEIGHTS, least=0.02)},
+        {
+            "outcome reward as well": ahead(OUT_ON, WEIGHTS, least=0.02),
+            "by greedy decoding of both as well": ahead(ON, WEIGHTS, "test_greedy", least=0.02),
+        },
     ),
     _check(
         "frontier-diversity",
@@ -289,7 +292,10 @@ CHECKS = (
         "blocksworld-legal",
         "On Blocksworld, with process reward, on-policy, fewer than 0.01 of the test samples end in an illegal step.",
         Gap(Point(ON, "test_illegal_edge"), most=0.01),
-        {"of more SFT as well": Gap(Point(SFT, "test_illegal_edge"), most=0.01)},
+        {
+            "of more SFT as well": Gap(Point(SFT, "test_illegal_edge"), most=0.01),
+            "nor walk on until they are cut": Gap(Point(ON, "test_too_long"), most=0.01),
+        },
     ),
     _blocksworld(
         "blocksworld-process-first",

@@ -171,7 +171,10 @@ CHECKS = (
         "plans",
         "With weight 0.2 outcome reward alone plans more than 0.94 of the test problems, sampled as it is.",
         above(USUAL, 0.94),
-        {"where the episode goes on, by the largest value": above("going on", 0.94)},
+        {
+            "where the episode goes on, by the largest value": above("going on", 0.94),
+            "with weight 1, nearer to the base, as well": above("λ = 1", 0.94),
+        },
     ),
     _lifted,
     _claim(
@@ -198,7 +201,10 @@ CHECKS = (
         "off-policy",
         "Off-policy, from what the base writes, it plans more than 0.94 as well.",
         above(OFF, 0.94),
-        {"where the episode goes on, by the largest value": above("going on", 0.94)},
+        {
+            "where the episode goes on, by the largest value": above("going on", 0.94),
+            "with weight 1, from its own episodes, as well": above("λ = 1", 0.94),
+        },
     ),
     _cycles(
         "stays",
