@@ -182,6 +182,7 @@ def turned(changed: Callable[[], dict], size: str) -> Finding:
     return decide(
         True,
         f"squared sine of the angle: {'; '.join(f'{name} {e:.3f}' for name, e in found.items())}",
-        f"{len(SEEDS)} random tables on one graph of 5 nodes, one prompt; two batches of {BATCH:,} samples a table, multiplied; margin: above {TURN_MARGIN}",
+        f"{len(SEEDS)} random tables on one graph of 5 nodes, one prompt; two batches of {BATCH:,} samples a table, multiplied; "
+        f"step size {RATE:g} for the factor and Adam, {LARGE:g} for a second step, {LARGE / 2:g} for KL of weight 1; margin: above {TURN_MARGIN}",
         *found.values(),
     )
