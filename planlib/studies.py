@@ -312,6 +312,8 @@ CYCLIC = RunConfig(graph="er:n=100,p=0.15,cyclic,seed=0")
 BLOCKSWORLD = RunConfig(graph="blocksworld:4")
 SEEDS = range(5)
 FRESH = range(5, 13)  # named before they were run: they decide what was fixed after seeds 0 to 4
+# The first five of them whose longest walk on the cyclic graph fits into a model's 48 tokens.
+FRESH_CYCLIC = (6, 7, 8, 9, 11)
 OFF_POLICY_EPSILONS = (0.2, 0.8)
 # What the recipe of Q-learning is taken apart into: one ingredient changed at a time.
 INGREDIENTS = {
@@ -965,11 +967,11 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
         *(with_cycles(BLOCKSWORLD, seed, Q.initial_scale) for seed in SEEDS),
         with_cycles(CYCLIC, 2, 1.0),
     ),
-    # Seeds 5 to 9, fresh: what the claims on these runs say was written down before any of them.
+    # Five fresh seeds a graph: what the claims on these runs say was written down before any of them.
     "q-cycles-flat": tuple(
         config
-        for seed in FRESH[:5]
-        for base in (CYCLIC, BLOCKSWORLD)
+        for base, seeds in ((CYCLIC, FRESH_CYCLIC), (BLOCKSWORLD, FRESH[:5]))
+        for seed in seeds
         for config in until_flat(replace(base, seed=seed)).values()
     ),
     # Seeds 13 to 17, fresh, with their models: what the values add up from (Theorem 5.3).

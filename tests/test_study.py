@@ -550,3 +550,12 @@ def test_problems_on_the_way_are_those_a_walk_could_begin():
     assert task.on_the_way.tolist() == expected and 0 < sum(expected) < len(expected)
     # Across stages none is.
     assert not study.make_task(studies.staged_base(1)).on_the_way.any()
+
+
+def test_fresh_seeds_of_the_cyclic_graph_are_the_first_whose_training_paths_fit():
+    def fits(seed):
+        task = curves.make_task(dataclasses.replace(studies.CYCLIC, seed=seed))
+        return task.data.shape[1] <= studies.CYCLIC.max_length
+
+    seen = range(5, studies.FRESH_CYCLIC[-1] + 1)  # 5 and 10 are on the page of deviations
+    assert [seed for seed in seen if fits(seed)] == list(studies.FRESH_CYCLIC)
