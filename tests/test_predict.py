@@ -328,6 +328,7 @@ def test_every_line_rests_on_a_claim_that_exists(found):
     assert len(named) > 30 and used <= named
     for claim in named:
         assert theorems.check(claim).claim == claim
+        assert not theorems.check(claim).successor, claim
 
 
 def test_the_verdict_follows_the_graph(found):

@@ -1,6 +1,7 @@
 """Each check of each theorem at its smallest size, with its controls; then the stored records."""
 
 import math
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -439,6 +440,15 @@ def test_a_sentence_rests_on_claims_that_stand():
     for record in shown.records:
         assert f"{stem(record.theorem)}.html#{record.cell}" in shown._repr_html_()
         assert record.title in repr(shown) and record.figure in repr(shown)
+
+
+def test_a_claim_in_the_place_of_others_is_shown_with_all_of_them():
+    last = pages.rest_on("figure2/late-keeps-seen")._repr_html_()
+    for name in ("late-keeps", "late"):
+        assert re.search(
+            rf'in the place of <span class="verdict \w+">.</span> <a [^>]*>figure2/{name}<', last
+        )
+    assert "in the place of" not in pages.rest_on("figure2/kept")._repr_html_()
 
 
 def test_values_for_a_dial_are_json_and_nothing_else():

@@ -109,11 +109,15 @@ def show(claim: str) -> None:
 
 
 class Basis:
-    """The claims that a sentence rests on, with what the stored records say of each, linked."""
+    """The claims that a sentence rests on, with what the stored records say of each, linked.
+
+    Beside a claim that took another's place stands that one, with its verdict.
+    """
 
     def __init__(self, *names: str):
         stored = {r.claim: r for r in evidence.load()}
-        self.records = []
+        self.records: list[Record] = []
+        self.before = [r for r in stored.values() if r.successor]
         for name in names:
             if name not in stored:
                 raise InputError("claim", "a claim with a stored record", repr(name))
@@ -133,9 +137,22 @@ class Basis:
             items.append(
                 f"<li>{plots.verdict(r.shown, word=False)} "
                 f"{html.escape(r.title)}{figure} "
-                f'<a href="{place}">{r.claim}, {r.rung}</a></li>'
+                f'<a href="{place}">{r.claim}, {r.rung}</a>{self._replaced(r)}</li>'
             )
         return f'<ul class="basis">{"".join(items)}</ul>'
+
+    def _replaced(self, record: Record) -> str:
+        """The claims in whose place it stands, the first one last."""
+        text = ""
+        for r in self.before:
+            if r.successor == record.claim:
+                place = f"{theorems.stem(r.theorem)}.html#{r.cell}"
+                link = f'<a href="{place}">{r.claim}</a>'
+                text += (
+                    f" <small>in the place of {plots.verdict(r.shown, word=False)} {link}</small>"
+                )
+                text += self._replaced(r)
+        return text
 
 
 def rest_on(*claims: str) -> Basis:

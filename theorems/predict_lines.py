@@ -477,7 +477,7 @@ def kl_leaves(case: Case) -> Line:
         "{w}", shown(figures["weight for 1.9"])
     )
     return make_line(
-        case, "what KL leaves", figures, "routes; weight", sentence, "4.4/frontier-law",
+        case, "what KL leaves", figures, "routes; weight", sentence, "4.4/frontier-seeds",
         if_so("a KL penalty a token", pg.kl_weight > 0 and pg.kl_over == "token", "its weight is 0" if not pg.kl_weight else "it is over sequences"),
         if_so("plain gradient steps", pg.optimizer == "sgd", f"the optimizer is {pg.optimizer}"),
         if_so("the base holds both routes alike", None, "depends on the row"),

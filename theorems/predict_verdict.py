@@ -19,9 +19,11 @@ def nothing_to_learn(p: Prediction) -> Advice | None:
         return None
     at = p.line("success at the start").values
     if at["prompts"] > NEAR_ONE:
+        choice = p.line("rows with a choice").values["with a choice"] >= RARE
         return Advice(
-            "Trained to the end, SFT leaves policy gradient next to nothing to gain on its prompts: expect noise and less "
-            "diversity there. What a transformer gains comes from mass that SFT still lacks, and from shared rows.",
+            "Trained to the end, SFT leaves policy gradient next to nothing to gain on its prompts"
+            + (": expect noise and less diversity there." if choice else ".")
+            + " What a transformer gains comes from mass that SFT still lacks, and from shared rows.",
             ("3.1/proved", "4.2/stationary", "4.3/proved"),
         )
     return Advice(
@@ -51,7 +53,7 @@ def which_method(p: Prediction) -> Advice:
     tie = p.line("accuracy at the tie").values["test problems"]
     if not cycles:
         return Advice(
-            "With a verifier of steps learn values by Q-learning: without cycles they are the graph itself, from any "
+            "With a verifier of steps learn values by Q-learning: without cycles off a target they are the graph itself, from any "
             f"start, and the walk is right on {percent(tie)} of the test problems with all its ways.",
             ("5.2/proved", "5.2/unique", "figure3/frontier-accuracy"),
         )
@@ -85,8 +87,13 @@ def starts(p: Prediction) -> Advice | None:
 def outcome_reward(p: Prediction) -> Advice:
     """Outcome reward alone."""
     at = p.line("outcome reward").values
+    low = p.line("targets with a cycle off them").values[
+        "with a cycle"
+    ]  # (d) of the chapter on ended episodes
     return Advice(
-        "If outcomes are all that is paid, end an episode at its first illegal step: values then plan "
+        "If outcomes are all that is paid, end an episode at its first illegal step: values"
+        + (", begun low," if low else "")
+        + " then plan "
         f"({percent(at['ended'])} of the test problems at the tie), else they lose the graph ({percent(at['goes on'])}). "
         "In transformers soft values did so soonest.",
         ("5.1/proved", "ended/proved", "soft/plans"),
@@ -118,7 +125,7 @@ def diversity(p: Prediction) -> Advice | None:
         f"{percent(choice)} of the rows can lose diversity, and policy gradient takes it by noise for ever: {how}. "
         "Larger batches slow it, a baseline that is the return at perfection stops it, a small KL penalty holds it"
         + ("." if kl["weight"] else "; there is none here."),
-        ("4.3/proved", "4.3/orders", "4.3/baseline", "4.4/frontier"),
+        ("4.3/proved", "4.3/orders", "4.3/baseline", "4.4/frontier-fair"),
     )
 
 
