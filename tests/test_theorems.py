@@ -444,10 +444,9 @@ def test_a_sentence_rests_on_claims_that_stand():
 
 def test_a_claim_in_the_place_of_others_is_shown_with_all_of_them():
     last = pages.rest_on("figure2/late-keeps-seen")._repr_html_()
-    for name in ("late-keeps", "late"):
-        assert re.search(
-            rf'in the place of <span class="verdict \w+">.</span> <a [^>]*>figure2/{name}<', last
-        )
+    for words, name in (("in the place of", "late-keeps"), ("before that", "late")):
+        mark = r'<span class="verdict \w+">.</span>'
+        assert re.search(rf"{words} {mark} <a [^>]*>figure2/{name}<", last)
     assert "in the place of" not in pages.rest_on("figure2/kept")._repr_html_()
 
 

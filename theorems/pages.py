@@ -141,17 +141,15 @@ class Basis:
             )
         return f'<ul class="basis">{"".join(items)}</ul>'
 
-    def _replaced(self, record: Record) -> str:
+    def _replaced(self, record: Record, words: str = "in the place of") -> str:
         """The claims in whose place it stands, the first one last."""
         text = ""
         for r in self.before:
             if r.successor == record.claim:
+                mark = plots.verdict(r.shown, word=False)
                 place = f"{theorems.stem(r.theorem)}.html#{r.cell}"
-                link = f'<a href="{place}">{r.claim}</a>'
-                text += (
-                    f" <small>in the place of {plots.verdict(r.shown, word=False)} {link}</small>"
-                )
-                text += self._replaced(r)
+                text += f', <small>{words} {mark} <a href="{place}">{r.claim}</a></small>'
+                text += self._replaced(r, "before that")
         return text
 
 
