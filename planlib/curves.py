@@ -94,15 +94,19 @@ class Task:
         return found  # (m,)
 
     @functools.cached_property
-    def rare_edges(self) -> np.ndarray:
-        """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
+    def edges_taken(self) -> np.ndarray:
+        """How often training paths take each edge, in the order of ``nonzero``."""
         n, (begin, end) = self.graph.n, self.graph.adjacency.nonzero()
         nodes, following = self.data[:, PROMPT - 1 : -1], self.data[:, PROMPT:]
         step = (nodes < n) & (following < n)
         taken = np.sort(nodes[step] * n + following[step])
         edges = begin * n + end
-        counts = np.searchsorted(taken, edges, "right") - np.searchsorted(taken, edges, "left")
-        return counts <= np.quantile(counts, 0.1)
+        return np.searchsorted(taken, edges, "right") - np.searchsorted(taken, edges, "left")
+
+    @property
+    def rare_edges(self) -> np.ndarray:
+        """Which edges, in the order of ``nonzero``, are the tenth that training paths take least."""
+        return self.edges_taken <= np.quantile(self.edges_taken, 0.1)
 
 
 def make_task(config: RunConfig) -> Task:

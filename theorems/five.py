@@ -199,9 +199,8 @@ def measured(case: Case, method: str, figure: str) -> float:
 
 def before(case: Case) -> np.ndarray:
     """Share of right samples of the SFT model, asked problem by asked problem: shape ``(m,)``."""
-    config = runs(case)[
-        "PG"
-    ]  # none of these is asked of its base, which has them among its test problems
+    config = runs(case)["PG"]
+    # Its base is asked none of these: they are among that one's test problems.
     of = {tuple(pair): k for k, pair in enumerate(make_task(config.base).split.test_pairs.tolist())}
     chosen = [of[tuple(pair)] for pair in make_task(config).split.asked_pairs.tolist()]
     return success(case, "SFT")[chosen]

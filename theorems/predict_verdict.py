@@ -87,9 +87,8 @@ def starts(p: Prediction) -> Advice | None:
 def outcome_reward(p: Prediction) -> Advice:
     """Outcome reward alone."""
     at = p.line("outcome reward").values
-    low = p.line("targets with a cycle off them").values[
-        "with a cycle"
-    ]  # (d) of the chapter on ended episodes
+    # From high starts values stay high on cycles: (d) of the chapter on ended episodes.
+    low = p.line("targets with a cycle off them").values["with a cycle"]
     return Advice(
         "If outcomes are all that is paid, end an episode at its first illegal step: values"
         + (", begun low," if low else "")
