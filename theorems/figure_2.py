@@ -269,6 +269,18 @@ CHECKS = (
         "After 5,000 updates without KL sampled test accuracy is below that at 500 to 700, by more than 0.01.",
         falls("test_accuracy", LONGER, 0.01, MIDDLE),
         {"Q-learning with process reward as well": falls("test_accuracy", ON, 0.01, MIDDLE)},
+        successor="late-longer-seen",
+    ),
+    _longer(
+        "late-longer-seen",
+        "On these seeds it is not below that, to 0.01, after 5,000 updates; greedy accuracy is.",
+        holds_late(LONGER, -0.01),
+        {
+            "greedy accuracy neither": Gap(
+                Point(LONGER, "test_greedy"), Point(LONGER, "test_greedy", MIDDLE), -0.01
+            )
+        },
+        fixed="after all seeds",
     ),
     _anew(
         "train",
@@ -288,6 +300,14 @@ CHECKS = (
         f"After 5,000 updates, with the better of no and the leave-one-out baseline, it ends above {FULL}.",
         trained((LONGER, LEAVE_ONE_OUT), FULL),
         {"more SFT as well": trained(SFT, FULL)},
+        successor="train-longer-seen",
+    ),
+    _longer(
+        "train-longer-seen",
+        "On these seeds the better of the two ends above 0.99.",
+        trained((LONGER, LEAVE_ONE_OUT), 0.99),
+        {"more SFT as well": trained(SFT, 0.99)},
+        fixed="after all seeds",
     ),
     # "Each weight" was asked when all seeds had been seen, on which the smallest show no cap.
     _check(
