@@ -25,14 +25,17 @@ from planlib.studies import (
     REACH_GRAPH_SEEDS,
     REACH_NETWORKS,
     REACH_SEEDS,
+    REACH_STEADY_SEEDS,
     STUDIES,
     RunConfig,
+    reach_base,
     reach_graphs,
     reach_networks,
+    reach_steady,
 )
 from planlib.study import READ_OUT, load_run
 from theorems import rank
-from theorems.comparing import END, FIRST, Gap, Point, apart, margins, rises
+from theorems.comparing import END, FIRST, Gap, Point, apart, claims_on, margins, rises
 from theorems.readings import Reading
 
 claim = claims("reach")
@@ -324,6 +327,41 @@ def _headlines(where: str, among: str, measure, seen_among: str, seen_measure, s
     return (*claimed, *seen)
 
 
+# Fixed after seed 0, half as long: there a right step was worth 0.5, and 0.6 were planned.
+_steady = claims_on(
+    "reach",
+    reach_steady,
+    reach_base("200 nodes"),
+    "200 nodes, one layer",
+    tuple(REACH_STEADY_SEEDS),
+)
+USUAL, SLOW = "usual target", "slow target"
+
+
+def _at_last(method: str, series: str, least: float) -> Gap:
+    return Gap(Point(method, series, END), None, least)
+
+
+STEADY = (
+    _steady(
+        "steady-holds",
+        "On 200 nodes, toward a target that follows twenty times slower, a right step ends above 0.",
+        _at_last(SLOW, "feasible_value", 0.0),
+        {"toward the usual target as well": _at_last(USUAL, "feasible_value", 0.0)},
+        fixed="after seed 0",
+    ),
+    _steady(
+        "steady-plans",
+        "And more than half of the test problems are planned.",
+        _at_last(SLOW, "test_accuracy", 0.5),
+        {
+            "toward the usual target as well": _at_last(USUAL, "test_accuracy", 0.5),
+            "as many as before, to 0.02": rises("test_accuracy", SLOW, -0.02, at=END),
+        },
+        fixed="after seed 0",
+    ),
+)
+
 CHECKS = (
     LOOKS,
     _made(
@@ -392,6 +430,7 @@ CHECKS = (
         fixed="after all seeds",
     ),
     *rank.CHECKS,
+    *STEADY,
     *inapplicable(
         "reach",
         formal="no theorem of its own: the networks are held against those of the other chapters",
