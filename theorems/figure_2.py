@@ -61,9 +61,11 @@ def costs(method: str, **margins) -> Gap:
     return Gap(Point(FREE, "test_accuracy"), Point(method, "test_accuracy"), **margins)
 
 
-def holds_late(method: str, least: float, since: tuple = MIDDLE) -> Gap:
-    """Sampled test accuracy at the end less that ``since`` some evaluations."""
-    return Gap(Point(method, "test_accuracy"), Point(method, "test_accuracy", since), least=least)
+def holds_late(
+    method: str, least: float, since: tuple = MIDDLE, series: str = "test_accuracy"
+) -> Gap:
+    """A series, by default sampled test accuracy, at the end less that ``since`` some evaluations."""
+    return Gap(Point(method, series), Point(method, series, since), least=least)
 
 
 def trained(method: str | tuple[str, ...], least: float) -> Gap:
@@ -276,9 +278,7 @@ CHECKS = (
         "On these seeds it is not below that, to 0.01, after 5,000 updates; greedy accuracy is.",
         holds_late(LONGER, -0.01),
         {
-            "greedy accuracy neither": Gap(
-                Point(LONGER, "test_greedy"), Point(LONGER, "test_greedy", MIDDLE), -0.01
-            )
+            "greedy accuracy neither": holds_late(LONGER, -0.01, series="test_greedy"),
         },
         fixed="after all seeds",
     ),
