@@ -197,6 +197,10 @@ _cyclic = partial(
 _cyclic_unseen = partial(
     claims_on("figure3", everything, CYCLIC, "cyclic graph", (1, 3, 4)), fixed="after other seeds"
 )
+# All runs with a discount had been seen, of policy gradient those of seeds 0 and 1.
+_cyclic_paths = partial(
+    claims_on("figure3", everything, CYCLIC, "cyclic graph", (2, 3, 4)), fixed="after other seeds"
+)
 
 
 def below_sft(method: str, least: float) -> Gap:
@@ -417,6 +421,17 @@ CHECKS = (
         {
             "a penalty of 0.0001 keeps as many": ahead(
                 "PG, λ = 0.0001", FREE, "test_distinct", least=20
+            )
+        },
+        successor="cyclic-discount-ahead",
+    ),
+    _cyclic_paths(
+        "cyclic-discount-ahead",
+        "With more distinct paths than policy gradient has without KL, by more than 10.",
+        ahead(DISCOUNTED, FREE, "test_distinct", least=10),
+        {
+            "than with λ = 0.01 as well": ahead(
+                DISCOUNTED, "PG, λ = 0.01", "test_distinct", least=10
             )
         },
     ),
