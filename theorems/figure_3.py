@@ -434,6 +434,18 @@ CHECKS = (
                 DISCOUNTED, "PG, λ = 0.01", "test_distinct", least=10
             )
         },
+        successor="cyclic-discount-seen",
+    ),
+    _cyclic(
+        "cyclic-discount-seen",
+        "Over all five seeds, by more than 10.",
+        ahead(DISCOUNTED, FREE, "test_distinct", least=10),
+        {
+            "than with λ = 0.01 as well": ahead(
+                DISCOUNTED, "PG, λ = 0.01", "test_distinct", least=10
+            )
+        },
+        fixed="after all seeds",
     ),
     _cooled(
         "blocksworld-temperature-first",

@@ -28,10 +28,14 @@ GRAPHS = {CYCLIC.graph: "cyclic graph", BLOCKSWORLD.graph: "Blocksworld"}
 LOW = with_cycles(CYCLIC, 2, Q.initial_scale)
 HIGH = with_cycles(CYCLIC, 2, 1.0)
 STORED = tuple(c for c in STUDIES["q-cycles"] if c.q.initial_scale == Q.initial_scale)
-# The same settings on seeds that were named for another claim.
-EVERY = STORED + tuple(
-    c for c in STUDIES["fresh-blocksworld"] if c == with_cycles(c.base, c.seed, Q.initial_scale)
+# The same settings on seeds that were run for other claims.
+_ELSEWHERE = tuple(
+    c
+    for name in ("fresh-blocksworld", "figure3-cyclic")
+    for c in STUDIES[name]
+    if c == with_cycles(c.base, c.seed, Q.initial_scale) and c not in STORED
 )
+EVERY = tuple(sorted(STORED + _ELSEWHERE, key=lambda config: config.seed))
 FLAT = STUDIES["q-cycles-flat"]
 EXAMPLES = (LOW, with_cycles(BLOCKSWORLD, 0, Q.initial_scale))  # whose models are stored
 
