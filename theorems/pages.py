@@ -311,7 +311,7 @@ def waiting(records: Iterable[Record]) -> Folded:
     groups = defaultdict(list)
     for r in records:
         if r.control == "NOT RUN" and not r.successor:
-            command = re.search(r"make it: ([^)]*)", r.figure)
+            command = re.search(r"make it: ([^)]*)", " ".join([r.figure, *r.controls.values()]))
             groups[command[1] if command else "other runs"].append(
                 {"claim": r, "what it says": r.title}
             )
