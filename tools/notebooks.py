@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
+from kernels import AsyncFileKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
@@ -48,7 +49,11 @@ def execute(path: Path, place: Path) -> tuple[float, bool]:
     notebook = nbformat.read(path, as_version=4)
     began = _children()
     NotebookClient(
-        notebook, timeout=900, record_timing=False, resources={"metadata": {"path": FOLDER}}
+        notebook,
+        timeout=900,
+        record_timing=False,
+        resources={"metadata": {"path": FOLDER}},
+        kernel_manager_class=AsyncFileKernelManager,
     ).execute()
     seconds = _children() - began
     for cell in notebook.cells:
