@@ -782,6 +782,17 @@ def for_diversity(base: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def annealed(base: RunConfig) -> dict[str, RunConfig]:
+    """Three of them with steps that shrink to nothing, and so does the noise of samples."""
+    runs = {
+        name: for_diversity(base)[name] for name in ("plain", "KL over sequences", "even targets")
+    }
+    return {
+        f"{name}, annealed": replace(run, pg=replace(run.pg, schedule="cosine"))
+        for name, run in runs.items()
+    }
+
+
 # Five graphs that no other study has used: what the theorems say of them was committed before any of
 # their runs.  Small models and few updates, so that a run takes about a minute of one core.
 FIVE = {
@@ -1043,6 +1054,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "soft-blocksworld": over_seeds(soft_or_hard, BLOCKSWORLD, REPAIR_SEEDS),
     "judge": tuple(judged(replace(ACYCLIC, seed=1)).values()),
     "diversity": over_seeds(for_diversity, ACYCLIC, (0, *REPAIR_SEEDS)),
+    "diversity-annealed": over_seeds(annealed, ACYCLIC, (0, *REPAIR_SEEDS)),
     "five": tuple(
         c
         for seed in FIVE_SEEDS
