@@ -63,6 +63,12 @@ def put_off(method: str, **margins: float) -> Gap:
     )
 
 
+def brought_back(method: str, **margins: float) -> Gap:
+    """Distinct answers at the end less those at a quarter of the updates."""
+    first = Point(method, "test_distinct", (1, 2))
+    return Gap(Point(method, "test_distinct", END), first, **margins)
+
+
 def against_early(method: str, **margins: float) -> Gap:
     """Distinct answers at the end less those of the plain method stopped at a quarter."""
     return Gap(
@@ -190,6 +196,17 @@ CHECKS = (
         "With even targets they leave more distinct right answers than steps that stay as they are, by over 3.",
         more(EVEN_SHRINKS, EVEN, "test_distinct", least=3),
         {"without a remedy as well": more(PLAIN_SHRINKS, PLAIN, "test_distinct", least=3)},
+        successor="annealed-even-seen",
+    ),
+    _claim(
+        "annealed-even-seen",
+        "On these seeds answers come back with even targets as steps shrink: over 5 more at the end than at a quarter of the updates.",
+        brought_back(EVEN_SHRINKS, least=5),
+        {
+            "with steps that stay as they are as well": brought_back(EVEN, least=5),
+            "without a remedy as well": brought_back(PLAIN_SHRINKS, least=5),
+        },
+        fixed="after all seeds",
     ),
     _claim(
         "annealed-even-accuracy",
