@@ -784,12 +784,24 @@ def for_diversity(base: RunConfig) -> dict[str, RunConfig]:
 
 def annealed(base: RunConfig) -> dict[str, RunConfig]:
     """Three of them with steps that shrink to nothing, and so does the noise of samples."""
-    runs = {
-        name: for_diversity(base)[name] for name in ("plain", "KL over sequences", "even targets")
-    }
+    return _again(
+        base, "annealed", ("plain", "KL over sequences", "even targets"), schedule="cosine"
+    )
+
+
+def with_baseline(base: RunConfig) -> dict[str, RunConfig]:
+    """Four of them with a baseline: where all returns are nearly alike it takes them off, and their noise."""
+    names = ("plain", "KL a token", "KL over sequences", "even targets")
+    return _again(base, "with a baseline", names, baseline="leave_one_out")
+
+
+def _again(
+    base: RunConfig, how: str, names: tuple[str, ...], **settings: str
+) -> dict[str, RunConfig]:
+    runs = for_diversity(base)
     return {
-        f"{name}, annealed": replace(run, pg=replace(run.pg, schedule="cosine"))
-        for name, run in runs.items()
+        f"{name}, {how}": replace(runs[name], pg=replace(runs[name].pg, **settings))
+        for name in names
     }
 
 
@@ -1055,6 +1067,7 @@ STUDIES: dict[str, tuple[RunConfig, ...]] = {
     "judge": tuple(judged(replace(ACYCLIC, seed=1)).values()),
     "diversity": over_seeds(for_diversity, ACYCLIC, (0, *REPAIR_SEEDS)),
     "diversity-annealed": over_seeds(annealed, ACYCLIC, (0, *REPAIR_SEEDS)),
+    "diversity-baseline": over_seeds(with_baseline, ACYCLIC, (0, *REPAIR_SEEDS)),
     "five": tuple(
         c
         for seed in FIVE_SEEDS
