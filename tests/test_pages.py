@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import planlib
 import theorems
-from planlib import evidence
+from planlib import evidence, plots
 from planlib.graph import InputError
 from theorems import pages
 
@@ -382,6 +383,70 @@ def test_a_picture_parts_where_its_panels_do():
     striped = picture([300, 300], 20)
     striped.paste("black", (0, 55, 640, 57))  # a title, or an axis, over both
     assert cuts(striped) == []
+
+
+def drawn(place, shared):
+    """Two curves side by side, a colour bar and an end label right of the first; from matplotlib where each lies."""
+    plots.style()
+    fig, (left, right) = plt.subplots(1, 2, figsize=(11, 4), sharey=shared, layout="constrained")
+    image = left.imshow([[0, 1], [1, 0]], aspect="auto")
+    fig.colorbar(image, label="how much")
+    right.plot([0, 1], [0, 1])
+    left.set_ylabel("of the first")
+    right.annotate("its end", (1, 0.5), xytext=(4, 0), textcoords="offset points")
+    if not shared:
+        right.set_ylabel("of the second")
+    fig.set_dpi(100)
+    fig.savefig(place, dpi=100)
+    boxes = [ax.get_tightbbox().extents for ax in fig.axes]  # first, second, colour bar
+    scales = [ax.get_window_extent().x0 for ax in fig.axes]
+    plt.close(fig)
+    return boxes, scales
+
+
+def test_axes_part_left_of_the_second_scale_and_its_name(tmp_path):
+    panels = extension("panels")
+    boxes, _ = drawn(tmp_path / "two.png", shared=False)
+    (cut,) = panels.cuts(panels.Image.open(tmp_path / "two.png"))
+    assert boxes[2][2] <= cut + 1 and cut <= boxes[1][0] + 1  # the bar's right end, the name's left
+    (_, width), (_, second) = panels.pieces(tmp_path / "two.png", tmp_path)
+    assert width + second == 1100
+
+
+def test_a_panel_that_shares_the_first_scale_takes_it_along(tmp_path):
+    panels = extension("panels")
+    _, scales = drawn(tmp_path / "two.png", shared=True)
+    (_, width), (name, second) = panels.pieces(tmp_path / "two.png", tmp_path)
+    copied = width + second - 1100
+    assert abs(copied - scales[0]) < 4
+    strip = [
+        np.asarray(panels.Image.open(tmp_path / place).convert("L"), int)[:, : copied - 4]
+        for place in (name, "two.png")
+    ]
+    assert np.abs(strip[0] - strip[1]).max() <= 2 and strip[0].min() < 100
+
+
+def test_rows_of_panels_come_row_by_row(tmp_path):
+    plots.style()
+    panels = extension("panels")
+    fig, axes = plt.subplots(2, 2, figsize=(11, 7), layout="constrained")
+    for k, ax in enumerate(axes.flat):
+        ax.plot([0, 1], [0, k])
+        ax.set(title=f"panel {k}", xlabel="along", ylabel="up")
+    fig.savefig(tmp_path / "four.png", dpi=100)
+    found = [
+        panels.Image.open(tmp_path / name)
+        for name, _ in panels.pieces(tmp_path / "four.png", tmp_path)
+    ]
+    plt.close(fig)
+    (height, width) = found[0].height, found[0].width
+    assert [x.height for x in found] == [height, height, 700 - height, 700 - height]
+    assert width + found[1].width == 1100 == found[2].width + found[3].width
+    # One above the other that share a scale below stay together.
+    fig, axes = plt.subplots(2, figsize=(11, 7), sharex=True, layout="constrained")
+    fig.savefig(tmp_path / "tall.png", dpi=100)
+    plt.close(fig)
+    assert panels.pieces(tmp_path / "tall.png", tmp_path) == []
 
 
 def test_a_phone_gets_the_panels_of_a_figure(tmp_path):
