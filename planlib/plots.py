@@ -19,6 +19,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import patheffects
 from matplotlib.colors import to_hex, to_rgb
 
 from planlib.evidence import FIXED
@@ -59,6 +60,10 @@ LOOK_OF = {
     "grpo": "GRPO",
     "filtered_sft": "filtered SFT",
 }
+
+
+# Around words that lie on lines, so that no line strikes them through.
+HALO = (patheffects.withStroke(linewidth=2.5, foreground="white"),)
 
 
 def look(method: str, tone: float = 0.0, hollow: bool = False, **more) -> dict[str, Any]:
