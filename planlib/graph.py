@@ -180,7 +180,7 @@ class PlanningGraph:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the edges and the labels: two graphs that differ in either differ here."""
+        """SHA-256 of the edges and the labels; two graphs that differ in either differ here."""
         labels = json.dumps([self.n, *map(str, self.labels)])
         edges = np.packbits(self.adjacency) if self.is_dense else self.adjacency.codes
         return hashlib.sha256(labels.encode() + edges.tobytes()).hexdigest()

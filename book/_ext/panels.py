@@ -132,6 +132,12 @@ def written(ink: np.ndarray, left: int, start: int) -> int:
     return width + TICK if width else 0
 
 
+def _foot(ink: np.ndarray, start: int) -> int:
+    """Return the row where the axes that begin at ``start`` end."""
+    lines = np.flatnonzero(ink[:, start : start + LEVEL].all(1))
+    return int(lines.max()) + TICK if len(lines) else len(ink)
+
+
 def _blocks(line: np.ndarray, apart: int) -> list[list[int]]:
     """Return the stretches of a line that are true, those less than ``apart`` apart as one."""
     found: list[list[int]] = []
@@ -185,7 +191,8 @@ def _columns(image: Image.Image) -> list[Image.Image]:
         part = image.crop((left, 0, right, image.height))
         if left and first and left <= start < right and not written(ink, left, start):
             part = ImageChops.offset(ImageOps.expand(part, (0, 0, first, 0), "white"), first, 0)
-            part.paste(image.crop((0, 0, first, image.height)))
+            strip = image.crop((0, 0, first, _foot(ink, first)))  # without the numbers below
+            part.paste(strip)
         found.append(part)
     return found
 
