@@ -305,6 +305,17 @@ CHECKS = (
             "without a baseline as well": kept(OVER, "train_distinct", least=0.75),
             "a baseline without a penalty as well": kept(PLAIN_LESS, "train_distinct", least=0.75),
         },
+        successor="baseline-over-seen",
+    ),
+    _anew(
+        "baseline-over-seen",
+        "On these seeds it keeps 0.85 of them.",
+        kept(OVER_LESS, "train_distinct", least=0.85),
+        {
+            "without a baseline as well": kept(OVER, "train_distinct", least=0.85),
+            "a baseline without a penalty as well": kept(PLAIN_LESS, "train_distinct", least=0.85),
+        },
+        fixed="after all seeds",
     ),
     _anew(
         "baseline-token",
