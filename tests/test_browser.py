@@ -89,7 +89,7 @@ PHONE = """async () => {
     i.loading = 'eager';  // a panel is loaded when it is come to
     const there = await i.decode().then(() => true, () => false);
     if (!there) found.push('missing: ' + i.src);
-    const least = i.closest('.panels') ? i.naturalWidth / 2 : Math.min(600, i.naturalWidth);
+    const least = i.naturalWidth / 2;
     if (i.clientWidth < least) found.push('small: ' + i.src);
   }
   window.dispatchEvent(new Event('resize'));

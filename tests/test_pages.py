@@ -302,6 +302,8 @@ def test_papers_are_linked_where_they_are_named_and_not_in_code_or_links():
     link = '<a href="https://arxiv.org/abs/2509.22613">arXiv:2509.22613</a>'
     assert mended("<p>2026. arXiv:2509.22613.</p>") == f"<p>2026. {link}.</p>"
     assert mended("<p><em>ICLR</em>, arXiv:2509.22613</p>").count("<a ") == 1
+    named = '<span class="pre">exact.on_cycle(adjacency)</span>'  # lines end at its joints alone
+    assert mended(named) == named.replace(".on_", ".<wbr>on_<wbr>").replace("(", "(<wbr>")
     for left in (link, "<pre><span>arXiv:2509.22613</span></pre>", "<p>arXiv:12345.678</p>"):
         assert mended(left) == left
 

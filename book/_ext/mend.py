@@ -15,6 +15,9 @@ REPLACED = {
 FIGURE = re.compile(r'(<figure [^>]*>\s*)(<img [^>]*?src="([^"]+)"[^>]*/>)')
 # A paper that is named by its number, in text and not in code or a link.
 ARXIV = re.compile(r"(<(?:p|li|dd|td|/em|/strong)\b[^>]*>[^<]*?)\b(arXiv[: ](\d{4}\.\d{5}))(?!\d)")
+# A name of the code, and the places where a line may end in it.
+NAME = re.compile(r'(?<=<span class="pre">)[^<]+(?=</span>)')
+JOINT = re.compile(r"(?<=[\w)])[._(,/](?=\w)")
 # A table of results with its head, and the rows and cells of its body.
 TABLE = re.compile(
     r'(<table class="status-card">)(<thead><tr>(.*?)</tr></thead>)(.*?)(?=</table>)', re.S
@@ -59,6 +62,7 @@ def mend(app, pagename, templatename, context, doctree):
     for old, new in REPLACED.items():
         body = body.replace(old, new)
     body = TABLE.sub(stacked, body)
+    body = NAME.sub(lambda name: JOINT.sub(r"\g<0><wbr>", name[0]), body)
     body = ARXIV.sub(r'\1<a href="https://arxiv.org/abs/\3">\2</a>', body)
     # A figure scrolls in its own box where it would be too small to read, and opens by a click.
     box = r'\1<div class="wide" tabindex="0"><a href="\3" title="Open at full size">\2</a></div>'

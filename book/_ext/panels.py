@@ -216,7 +216,13 @@ def stack(app, page, template, context, doctree):
             f' loading="lazy" src="{place}/{name}" style="width: max(100%, {SMALLEST * width:.0f}px)"/></div>'
             for k, (name, width) in enumerate(panels, 1)
         )
-        return found[0] + (f'<div class="panels">{shown}</div>' if panels else "")
+        if panels:
+            return found[0] + f'<div class="panels">{shown}</div>'
+        if not source or source.suffix != ".png":
+            return found[0]
+        with Image.open(source) as image:  # as small as letters allow
+            least = f'<div class="wide" style="--least: {SMALLEST * image.width:.0f}px"'
+        return found[0].replace('<div class="wide"', least, 1)
 
     context["body"] = FIGURE.sub(both, context["body"])
 
