@@ -783,14 +783,14 @@ def for_diversity(base: RunConfig) -> dict[str, RunConfig]:
 
 
 def annealed(base: RunConfig) -> dict[str, RunConfig]:
-    """Three of them with steps that shrink to nothing, and so does the noise of samples."""
+    """Three of these remedies with steps that shrink to nothing, and so does the noise of samples."""
     return _again(
         base, "annealed", ("plain", "KL over sequences", "even targets"), schedule="cosine"
     )
 
 
 def with_baseline(base: RunConfig) -> dict[str, RunConfig]:
-    """Four of them with a baseline: where all returns are nearly alike it takes them off, and their noise."""
+    """Four of these remedies with a baseline: where all returns are nearly alike it takes them off, and their noise."""
     names = ("plain", "KL a token", "KL over sequences", "even targets")
     return _again(base, "with a baseline", names, baseline="leave_one_out")
 
