@@ -33,9 +33,14 @@ FIGURE = re.compile(
 ALT = re.compile(r'alt="([^"]*)"')
 
 
+def inked(image: Image.Image) -> np.ndarray:
+    """Return where a picture is not blank, of shape ``(height, width)``."""
+    return np.asarray(image.convert("L")) <= BLANK
+
+
 def cuts(image: Image.Image) -> list[int]:
     """Return the columns at which a picture parts into panels, or none."""
-    ink = np.asarray(image.convert("L")) <= BLANK  # (height, width)
+    ink = inked(image)
     axes = frames(ink)
     by_axes, by_place = _between(ink, axes), _evenly(ink)
     if len(by_axes) >= len(by_place):
@@ -50,7 +55,7 @@ def cuts(image: Image.Image) -> list[int]:
 
 def rows(image: Image.Image) -> list[Image.Image]:
     """Part a picture of several rows of axes between them, if each has a scale of its own below."""
-    ink = np.asarray(image.convert("L")) <= BLANK
+    ink = inked(image)
     inside = np.concatenate([np.arange(a, b) for a, b in frames(ink)] or [[]]).astype(int)
     tops = [0]
     for (_, end), (start, _) in pairwise(frames(ink.T)):
@@ -108,7 +113,7 @@ def _left_of(ink: np.ndarray, end: int, start: int) -> int:
 
 def written(ink: np.ndarray, left: int, start: int) -> int:
     """Return how wide the scale of the axes at ``start`` is, and its name where it has one."""
-    lines = np.flatnonzero(ink[:, start : start + LEVEL].all(1))
+    lines = _level(ink, start)
     if not len(lines) or lines.max() - lines.min() <= 2 * TICK:
         return 0
     body = ink[lines.min() + TICK : lines.max() - TICK]
@@ -132,10 +137,9 @@ def written(ink: np.ndarray, left: int, start: int) -> int:
     return width + TICK if width else 0
 
 
-def _foot(ink: np.ndarray, start: int) -> int:
-    """Return the row where the axes that begin at ``start`` end."""
-    lines = np.flatnonzero(ink[:, start : start + LEVEL].all(1))
-    return int(lines.max()) + TICK if len(lines) else len(ink)
+def _level(ink: np.ndarray, start: int) -> np.ndarray:
+    """Return the rows where the axes that begin at ``start`` have a level line."""
+    return np.flatnonzero(ink[:, start : start + LEVEL].all(1))
 
 
 def _blocks(line: np.ndarray, apart: int) -> list[list[int]]:
@@ -182,7 +186,7 @@ def pieces(picture: Path, folder: Path) -> list[tuple[str, int]]:
 def _columns(image: Image.Image) -> list[Image.Image]:
     """Part a row of panels; those that share the scale of the first take it along."""
     image, places = image.convert("RGB"), cuts(image)
-    ink = np.asarray(image.convert("L")) <= BLANK
+    ink = inked(image)
     axes, found = frames(ink), []
     starts = [min((a for a, _ in axes if a >= left), default=0) for left in (0, *places)]
     inside = axes and starts[0] < [*places, image.width][0]
@@ -191,8 +195,8 @@ def _columns(image: Image.Image) -> list[Image.Image]:
         part = image.crop((left, 0, right, image.height))
         if left and first and left <= start < right and not written(ink, left, start):
             part = ImageChops.offset(ImageOps.expand(part, (0, 0, first, 0), "white"), first, 0)
-            strip = image.crop((0, 0, first, _foot(ink, first)))  # without the numbers below
-            part.paste(strip)
+            foot = int(_level(ink, first).max()) + TICK  # without the numbers below
+            part.paste(image.crop((0, 0, first, foot)))
         found.append(part)
     return found
 
