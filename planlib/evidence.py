@@ -96,7 +96,8 @@ def unmade(error: InputError, scope: str) -> Finding:
     once, when all of them are there.
     """
     waits = isinstance(error, MissingRunError)
-    said = re.sub(r" --only \w+|, got \w+$", "", str(error)) if waits else str(error)
+    made = re.search(r"\(make it: (.+?)(?: --only \w+)?\)", str(error)) if waits else None
+    said = f"not all its runs are stored; {made[1]} makes them" if made else str(error)
     return Finding("UNDECIDED", said, scope, waits=waits)
 
 

@@ -558,13 +558,35 @@ def reach_held(pg: RunConfig) -> dict[str, RunConfig]:
     }
 
 
+def reach_off_policy(process: RunConfig) -> dict[str, RunConfig]:
+    """What else figure 3 compares with a run of Q-learning: the SFT model writes, on either reward.
+
+    As on the book's graph four of five steps are uniform, and half as many updates again.  Joined
+    last; what is claimed of them was written before any of their runs.
+    """
+    on = process.q
+    off = {name: getattr(Q_OFF, name) for name in ("epsilon", "temperature", "schedule")}
+    steps = {"process": on.steps * 3 // 2, "outcome": 450}
+    return {
+        f"Q, {reward}, off-policy": replace(
+            process,
+            q=replace(on, reward=reward, steps=updates, **off, evaluate_every=updates // 9),
+            off_policy=True,
+        )
+        for reward, updates in steps.items()
+    }
+
+
 def reach_graphs(seed: int) -> dict[str, dict[str, RunConfig]]:
     """The runs of one seed by one layer: the graph, then the method."""
     found = {
         name: reach_methods(reach_base(name, seed), MORE_UPDATES.get(name, 1200))
         for name in REACH_GRAPHS
     }
-    return {name: methods | reach_held(methods["PG"]) for name, methods in found.items()}
+    return {
+        name: methods | reach_held(methods["PG"]) | reach_off_policy(methods["Q, process"])
+        for name, methods in found.items()
+    }
 
 
 # How wide a network must be for its values.  What is claimed of these was written before any.

@@ -252,7 +252,8 @@ def test_what_waits_for_stored_runs_is_undecided_and_its_controls_are_not_run():
 
     waiting = record(0, 0)
     assert (waiting.verdict, waiting.control, exit_code([waiting])) == ("UNDECIDED", "NOT RUN", 2)
-    assert waiting.figure == "config: expected a stored run (make it: python -m planlib study toys)"
+    made_by = "python -m planlib study toys makes them"
+    assert waiting.figure == f"not all its runs are stored; {made_by}"
     assert waiting.scope == "stored runs, seeds 3, 4, not all of them made"
     assert not waiting.counts  # and no run is named, so that it changes once
     other = evidence.unmade(InputError("at", "a run that gets there", "0.9"), "runs")

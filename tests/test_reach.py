@@ -76,8 +76,8 @@ def test_a_claim_over_graphs_is_decided_by_the_interval_over_graphs(given):
 def test_every_case_is_in_the_study_once():
     networks = len(REACH_SEEDS) * len(REACH_NETWORKS)
     graphs = len(REACH_GRAPH_SEEDS) * (len(REACH_GRAPHS) - 1)  # one is both
-    # More SFT and policy gradient with KL on the graphs alone.
-    count = 3 * (networks + graphs) + 2 * len(REACH_GRAPH_SEEDS) * len(REACH_GRAPHS)
+    # More SFT, policy gradient with KL and what is off-policy on the graphs alone.
+    count = 3 * (networks + graphs) + 4 * len(REACH_GRAPH_SEEDS) * len(REACH_GRAPHS)
     assert len(STUDIES["reach"]) == len(set(STUDIES["reach"])) == count
     keys = {config.key for config in STUDIES["reach"]}
     assert len(keys) == count
@@ -89,7 +89,8 @@ def test_headlines_are_claimed_of_networks_and_of_graphs():
         assert {f"networks-{headline.name}", f"graphs-{headline.name}"} <= names
     on_runs = theorems.checks("reach", "transformer")
     fixed = {c.claim: c.fixed for c in on_runs if c not in rank.CHECKS}
-    later = {"reach/graphs-kept", "reach/graphs-more-sft"}  # before any of their runs
+    names = ("kept", "more-sft", "off-policy", "off-policy-smaller", "off-outcome")
+    later = {f"reach/graphs-{name}" for name in names}  # before any of their runs
     assert {fixed.pop(claim) for claim in later} == {FIXED[0]}
     assert set(fixed.values()) == {FIXED[1], FIXED[3]}
     # On width: before any run, or on other seeds; a description where a prediction was missed.
