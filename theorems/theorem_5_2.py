@@ -35,7 +35,7 @@ from planlib.intervals import estimate
 from planlib.models import TabularModel
 from planlib.studies import Q
 from planlib.train import QLearningConfig
-from theorems import formal, q_runs
+from theorems import formal, ingredients, q_runs
 from theorems.fair_orders import Orders, fair_ends
 from theorems.hypotheses import Hypothesis
 from theorems.q_runs import Runs, words
@@ -624,6 +624,7 @@ CHECKS = (
     _orders_on_four,
     _sampled,
     *TRANSFORMERS,
+    *ingredients.CHECKS,
     *inapplicable(
         "5.2",
         symbolic="a maximum over entries, piecewise linear; the solver decides every case of it at once",
