@@ -1,6 +1,18 @@
 // Say in words which boxes scroll sideways; without this script they scroll all the same.
 (() => {
-  const boxes = "div.math, .wide, .matrix-frame, .pst-scrollable-table-container, .cell_output .text_html > div[tabindex]";
+  // Printed columns stay columns, and scroll; of other printed lines what is broken goes on indented.
+  const setPrinted = () => {
+    for (const pre of document.querySelectorAll(".cell_output .output.stream pre")) {
+      const lines = pre.textContent.trimEnd().split("\n");
+      const aligned = lines.filter((line) => /\S {2,}\S/.test(line));
+      if (aligned.length >= 3 && 2 * aligned.length >= lines.length && Math.max(...lines.map((l) => l.length)) <= 110)
+        pre.classList.add("columns");
+      else if (!pre.querySelector("span:not(:empty)")) // coloured ones stay as they are
+        pre.replaceChildren(...lines.map((line) =>
+          Object.assign(document.createElement("span"), { className: "line", textContent: `${line}\n` })));
+    }
+  };
+  const boxes = "div.math, .wide, .columns, .matrix-frame, .pst-scrollable-table-container, .cell_output .text_html > div[tabindex]";
   const mark = () => {
     for (const box of document.querySelectorAll(boxes)) {
       const inner = box.matches("div.math") ? (box.querySelector("mjx-container") ?? box) : box;
@@ -9,6 +21,7 @@
     }
   };
   window.addEventListener("load", () => {
+    setPrinted();
     mark();
     window.MathJax?.startup?.promise?.then(mark); // formulas are set later than the page
   });
