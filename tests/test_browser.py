@@ -784,6 +784,58 @@ def test_a_map_that_hides_nothing_is_noticed(html, browser, serve):
     page.close()
 
 
+# --- what cells print ------------------------------------------------------------------------------
+
+PRINTED = """() => [...document.querySelectorAll('.cell_output .output.stream pre')].map(e => ({
+  text: e.textContent, columns: e.matches('.columns'), marked: e.matches('.scrolls'),
+  wide: e.scrollWidth > e.clientWidth + 1, indented: e.querySelectorAll('.line').length,
+  rows: Math.round((e.clientHeight - 2 * parseFloat(getComputedStyle(e).paddingTop)) / parseFloat(getComputedStyle(e).lineHeight)) }))"""
+
+
+def printed_faults(page, name):
+    """What a page shows of what its cells print that is not as it was printed, or broken where it has columns."""
+    page.wait_for_load_state()
+    shown, found = page.evaluate(PRINTED), []
+    cells = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", ())]
+    # Some are made cards, or folded, when the book is built.
+    printed = {"".join(o["text"]).rstrip() for o in outputs if o["output_type"] == "stream"}
+    for one in shown:
+        text = one["text"].rstrip()
+        count = text.count("\n") + 1
+        if text not in printed:
+            found.append(f"text: {text[:40]}")
+        if one["columns"] and (one["rows"] != count + one["marked"] or one["wide"] > one["marked"]):
+            found.append(f"columns: {text[:40]}")
+        if not one["columns"] and one["indented"] != count:
+            found.append(f"lines: {text[:40]}")
+    return (
+        found if any(one["columns"] and one["marked"] for one in shown) else [*found, "no columns"]
+    )
+
+
+def test_printed_columns_stay_whole_on_a_phone(html, browser, serve):
+    page = opened(browser, serve(html), "theorem_4_4")
+    assert printed_faults(page, "theorem_4_4") == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "sign"),
+    [
+        ("book.js", "`${line}\\n`", "line", "text"),
+        ("book.js", 'classList.add("columns")', 'classList.add("rows")', "no columns"),
+        ("book.css", "pre.columns { white-space: pre;", "pre.columns {", "columns: "),
+    ],
+)
+def test_columns_that_break_are_noticed(html, browser, serve, file, right, wrong, sign):
+    assert right in (STATIC / file).read_text(encoding="utf-8")
+    change = lambda text: text.replace(right, wrong)  # noqa: E731
+    page = opened(browser, serve(html), "theorem_4_4", file, change)
+    assert any(fault.startswith(sign) for fault in printed_faults(page, "theorem_4_4"))
+    page.close()
+
+
 # --- what a first-time reader meets ----------------------------------------------------------------
 
 

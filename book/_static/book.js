@@ -1,10 +1,11 @@
 // Say in words which boxes scroll sideways; without this script they scroll all the same.
 (() => {
   // Printed columns stay columns, and scroll; of other printed lines what is broken goes on indented.
+  // One gap before a number is padding within a sentence.
   const setPrinted = () => {
     for (const pre of document.querySelectorAll(".cell_output .output.stream pre")) {
       const lines = pre.textContent.trimEnd().split("\n");
-      const aligned = lines.filter((line) => /\S {2,}\S/.test(line));
+      const aligned = lines.filter((line) => /\S {2,}([^\s\d+\u2212-]|\S.* {2,}\S)/.test(line));
       if (aligned.length >= 3 && 2 * aligned.length >= lines.length && Math.max(...lines.map((l) => l.length)) <= 110)
         pre.classList.add("columns");
       else if (!pre.querySelector("span:not(:empty)")) // coloured ones stay as they are
