@@ -53,7 +53,7 @@ HYPOTHESES = [m.HYPOTHESES for m in map(theorems.module, CHAPTERS) if hasattr(m,
 
 def waits(finding) -> bool:
     """Whether a finding, a record or its controls wait for stored runs, and name the command."""
-    missing = "a stored run (make it: python -m planlib study"
+    missing = "not all its runs are stored; python -m planlib study"
     if getattr(finding, "control", "") == "NOT RUN" and finding.verdict == "PASS":
         return any(missing in figure for figure in finding.controls.values())
     return finding.verdict == "UNDECIDED" and missing in finding.figure

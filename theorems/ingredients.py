@@ -39,35 +39,56 @@ def _paths(method: str) -> Gap:
     return Gap(Point(method, series, END), Point(RECIPE, series, END), most=0.75, ratio=True)
 
 
-_claim = claims_on("5.2", changed, ACYCLIC, "acyclic graph")
+def _parted(method: str) -> Gap:
+    """Right steps end apart from wrong ones, as they do in the recipe: it sank, and kept its levels."""
+    return Gap(Point(method, ("feasible_value", "neither_value"), END), None, least=0.5)
 
-# Margins were set on seed 0, before any run of seeds 1 to 4.
+
+_claim = claims_on("5.2", changed, ACYCLIC, "acyclic graph")
+SINKS = "a right step comes to be worth less than 0"
+APART = "right steps end above nodes that are neither by more than 0.5"
+
+# Margins were set on seed 0, before any run of seeds 1 to 4 with an ingredient changed was seen; the
+# recipe's own runs of these seeds were stored long before.
 CHECKS = (
     _claim(
         "ingredient-start",
-        "From SFT logits as they are, a right step is still worth more than 3 after 1,600 updates.",
+        "From SFT logits as they are, a right step is worth more than 3 after 1,600 updates.",
         _ends(START, "feasible_value", least=3.0),
         {"without a target network as well": _ends(NEITHER, "feasible_value", least=3.0)},
     ),
     _claim(
         "ingredient-target",
-        "Without a target network a right step comes to be worth less than 0.",
+        f"Without a target network {SINKS}.",
         _ends(TARGET, "feasible_value", most=0.0),
-        {"in small batches as well": _ends(BATCH, "feasible_value", most=0.0)},
+        {
+            "in batches of 64 as well": _ends(BATCH, "feasible_value", most=0.0),
+            APART: _parted(TARGET),
+        },
     ),
     _claim(
         "ingredient-rate",
-        "At three times the learning rate a right step comes to be worth less than 0.",
+        f"At three times the learning rate {SINKS}.",
         _ends(RATE, "feasible_value", most=0.0),
-        {"with nearly uniform behaviour as well": _ends(SAMPLED, "feasible_value", most=0.0)},
+        {
+            "with behaviour at temperature 1 as well": _ends(SAMPLED, "feasible_value", most=0.0),
+            APART: _parted(RATE),
+        },
     ),
     _claim(
         "ingredient-fail",
-        "The best of four changes (unscaled logits, no target network, three times the rate, behaviour at temperature 1) plans less than 0.05 of the test problems.",
-        _ends((START, TARGET, RATE, SAMPLED), "test_accuracy", most=0.05),
+        "The best of three changes (unscaled logits, no target network, three times the rate) plans less than 0.05 of the test problems after 1,600 updates.",
+        _ends((START, TARGET, RATE), "test_accuracy", most=0.05),
+        {"in batches of 64 as well": _ends(BATCH, "test_accuracy", most=0.05)},
+    ),
+    # On seed 0 it had planned 0.99 after 1,200 updates, and none from the next evaluation on.
+    _claim(
+        "ingredient-behaviour",
+        "With behaviour at temperature 1 less than 0.05 are planned after 1,600 updates.",
+        _ends(SAMPLED, "test_accuracy", most=0.05),
         {
-            "the best of the two others as well": _ends(
-                (BATCH, EXPLORED), "test_accuracy", most=0.05
+            "after 1,000 to 1,200 as well": Gap(
+                Point(SAMPLED, "test_accuracy", (10, 13)), None, most=0.05
             )
         },
     ),
@@ -75,24 +96,24 @@ CHECKS = (
         "ingredient-batch",
         "In batches of 64 more than 0.9 are planned.",
         _ends(BATCH, "test_accuracy", least=0.9),
-        {"with nearly uniform behaviour as well": _ends(SAMPLED, "test_accuracy", least=0.9)},
+        {"with behaviour at temperature 1 as well": _ends(SAMPLED, "test_accuracy", least=0.9)},
     ),
     _claim(
         "ingredient-exploration",
         "Without uniform exploration more than 0.9 are planned.",
         _ends(EXPLORED, "test_accuracy", least=0.9),
-        {"with nearly uniform behaviour as well": _ends(SAMPLED, "test_accuracy", least=0.9)},
+        {"with behaviour at temperature 1 as well": _ends(SAMPLED, "test_accuracy", least=0.9)},
     ),
     _claim(
         "ingredient-paths",
-        "Batches of 64 find less than 0.75 of the distinct paths of the recipe's 256.",
+        "Batches of 64 find less than 0.75 of the distinct paths that the recipe's batches of 256 find in as many updates.",
         _paths(BATCH),
         {"without uniform exploration as well": _paths(EXPLORED)},
     ),
     _claim(
         "ingredient-lowest",
-        "Without uniform exploration wrong nodes end above -0.6.",
+        "Without uniform exploration nodes that are neither next nor reach the target end above -0.6 in the mean.",
         _ends(EXPLORED, "neither_value", least=-0.6),
-        {"in small batches as well": _ends(BATCH, "neither_value", least=-0.6)},
+        {"in batches of 64 as well": _ends(BATCH, "neither_value", least=-0.6)},
     ),
 )
