@@ -375,7 +375,7 @@ OFF_POLICY = (
         (_accurate(OFF_PROCESS, least=0.9),),
         {"at its first evaluation as well": _soon},
         fixed="before any run",
-        successor="graphs-off-policy-smaller",
+        successor="graphs-off-policy-seen",
     ),
     _made(
         partial(_on_graphs, without=LARGEST),
@@ -385,6 +385,15 @@ OFF_POLICY = (
         (_accurate(OFF_PROCESS, least=0.9),),
         {"at its first evaluation as well": _soon},
         fixed="before any run",
+    ),
+    _made(
+        _on_graphs,
+        "graphs",
+        "off-policy-seen",
+        "Over graphs: Q-learning on process reward from what the SFT model writes plans more than half of the test problems.",
+        (_accurate(OFF_PROCESS, least=0.5),),
+        {"on outcome reward as well": _accurate(OFF_OUTCOME, least=0.5)},
+        fixed="after all seeds",
     ),
     _made(
         _on_graphs,

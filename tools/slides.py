@@ -34,6 +34,7 @@ LEFT_OUT = (
     "rungs-that-do-not-apply",
     "reproduce",
     "a-proof",
+    "transformer-one-ingredient-changed-at-a-time",
 )
 SHOW = re.compile(r'pages\.show\("([^"]+)"\)')
 BESIDE = 45  # words that leave room for a picture
