@@ -8,20 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from planlib.studies import ACYCLIC, INGREDIENTS, Q, RunConfig
-from theorems.comparing import END, Gap, Point, claims_on
+from theorems.comparing import END, Gap, Point, apart, claims_on
 
-RECIPE, BATCH, EXPLORED, SAMPLED = (
-    "the recipe",
-    "batches of 64",
-    "no uniform exploration",
-    "temperature 1",
-)
-START, TARGET, NEITHER, RATE = (
-    "SFT logits unscaled",
-    "no target network",
-    "neither",
-    "learning rate 3e-3",
-)
+RECIPE = "the recipe"
+START, TARGET, NEITHER, RATE, BATCH, SAMPLED, EXPLORED = INGREDIENTS
 
 
 def changed(base: RunConfig) -> dict[str, RunConfig]:
@@ -35,8 +25,7 @@ def _ends(method: str | tuple[str, ...], series: str, **margins: float) -> Gap:
 
 def _paths(method: str) -> Gap:
     """A change leaves less than three quarters of the recipe's distinct paths."""
-    series = "test_distinct"
-    return Gap(Point(method, series, END), Point(RECIPE, series, END), most=0.75, ratio=True)
+    return apart(method, RECIPE, "test_distinct", END, most=0.75, ratio=True)
 
 
 def _parted(method: str) -> Gap:
