@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 
+import numpy as np
 import pytest
 
 import theorems
@@ -29,6 +30,15 @@ def numbers(value):
 def agrees(kept, now):
     """Shares to 0.01, counts to a hundredth: ties are rounded otherwise on another processor."""
     return numbers(now) == pytest.approx(numbers(kept), rel=0.01, abs=0.01)
+
+
+def same_law(kept, now, draws):
+    """Counts of ``draws``, place by place: two samples of one law, within 6 deviations, their sum within 5."""
+    kept, now = np.array(kept), np.array(now)
+    share = (kept + now) / (2 * draws)
+    variance = 2 * draws * share * (1 - share)
+    apart = now - kept
+    return bool((apart**2 <= 36 * variance).all() and apart.sum() ** 2 <= 25 * variance.sum())
 
 
 def shifted(value):
@@ -62,8 +72,14 @@ def test_a_reading_drawn_by_seed_is_what_its_model_gives(reading):
     case = random.Random(7).choice(reading.cases)
     entry = kept[key_of(case)]
     now = json.loads(json.dumps(reading.compute(case)))
-    assert agrees(entry["value"], now)
-    assert not agrees(entry["value"], shifted(now))
+    if reading.draws:
+        assert same_law(entry["value"], now, reading.draws)
+        more = np.minimum(shifted(now), reading.draws)
+        assert not same_law(entry["value"], more, reading.draws)
+        assert not same_law(entry["value"], now[::-1], reading.draws)
+    else:
+        assert agrees(entry["value"], now)
+        assert not agrees(entry["value"], shifted(now))
 
 
 @pytest.mark.parametrize("name", studies.FIVE)

@@ -36,11 +36,15 @@ class Reading:
     cases
         What the book reads: configurations whose runs are stored with their models, or
         tuples of settings.
+    draws
+        Of how many samples each of its numbers counts the right ones, if it does: enough samples
+        come out otherwise on another processor, where one rounding turns all that is drawn after it.
     """
 
     name: str
     compute: Callable[[Hashable], object]
     cases: Sequence[Hashable]
+    draws: int | None = None
     folder: Path = RECORDS / "readings"
 
     def __call__(self, case: Hashable) -> object:

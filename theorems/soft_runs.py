@@ -65,7 +65,9 @@ def _successes(config: RunConfig) -> list[int]:
     ].tolist()
 
 
-BASES = Reading("base-success", _successes, tuple(replace(ACYCLIC, seed=s) for s in SEEDS))
+BASES = Reading(
+    "base-success", _successes, tuple(replace(ACYCLIC, seed=s) for s in SEEDS), draws=SAMPLES
+)
 LONG_READINGS = (BASES,)
 
 
