@@ -18,7 +18,7 @@ def test_another_model_voids_what_is_kept(tmp_path):
         return [config.seed]
 
     config = studies.RunConfig()
-    reading = Reading("toy", compute, (config,), tmp_path)
+    reading = Reading("toy", compute, (config,), folder=tmp_path)
     path = reading.write()
     assert reading(config) == [0] and len(calls) == 1
     text = json.loads(path.read_text())

@@ -44,8 +44,8 @@ class Reading:
     name: str
     compute: Callable[[Hashable], object]
     cases: Sequence[Hashable]
-    draws: int | None = None
     folder: Path = RECORDS / "readings"
+    draws: int | None = None
 
     def __call__(self, case: Hashable) -> object:
         """Return what is kept of this very case; else compute it."""
