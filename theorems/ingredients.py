@@ -72,7 +72,7 @@ CHECKS = (
         },
         successor="ingredient-rate-seen",
     ),
-    # Seed 0 was the exception: there the loss leaps at one update, and the values sink after it.
+    # Seed 0 was the exception: there the loss leaps, and the values sink after it.
     _claim(
         "ingredient-rate-seen",
         "On these seeds, at three times the learning rate, right steps end at 1, to 0.1.",
@@ -120,7 +120,7 @@ CHECKS = (
         {"with behaviour at temperature 1 as well": _ends(SAMPLED, "test_accuracy", least=0.9)},
         successor="ingredient-batch-seen",
     ),
-    # The control above plans as much: that of one seed was its accident.
+    # The control above plans as much.  The one here plans nothing: it shows that the measure can fail.
     _claim(
         "ingredient-batch-seen",
         "On these seeds, in batches of 64, more than 0.9 are planned.",
